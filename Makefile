@@ -1,0 +1,31 @@
+# What one types here. What the program does is in README.md.
+
+CARGO_TARGET_DIR ?= target
+
+.PHONY: help demo test bless lint clean
+
+help:
+	@echo 'make demo   build, and run the main job on fixtures/rent'
+	@echo 'make test   run every test, installing what is missing'
+	@echo 'make bless  rewrite the expected outputs of the tests'
+	@echo 'make lint   format, clippy and documentation, warnings refused'
+	@echo 'make clean  remove what was built'
+
+demo:
+	cargo build --release
+	$(CARGO_TARGET_DIR)/release/tieout run fixtures/rent
+
+test:
+	sh tests/install
+	cargo test --workspace --locked
+
+bless:
+	BLESS=1 INSTA_UPDATE=always cargo test --workspace
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+clean:
+	cargo clean

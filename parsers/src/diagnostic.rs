@@ -1,0 +1,53 @@
+//! What a parser has to say about a file: where, what, why, and what to do. No rendering.
+
+use serde::Serialize;
+
+/// How grave a diagnostic is. An error keeps the whole import from being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; changes nothing.
+    Info,
+    /// Somebody should look; the run goes on.
+    Warning,
+    /// Nothing is written.
+    Error,
+}
+
+/// A place in a decoded file. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Span {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// JSON pointer (RFC 6901), for JSON files.
+    pub pointer: Option<String>,
+}
+
+/// One thing a parser found, with its place and the quoted line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Stable name of the kind, such as `impossible-date`.
+    pub code: &'static str,
+    /// How grave.
+    pub severity: Severity,
+    /// Where.
+    pub span: Span,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// The line it stands on, as decoded; empty for a finding about a file as a whole.
+    pub quote: String,
+}
+
+/// The known word nearest to a mistyped one, if one is near enough to be meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(distance, k)| *distance <= 1 + k.chars().count() / 4)
+        .min()
+        .map(|(_, k)| k)
+}

@@ -1,0 +1,248 @@
+//! The contract of a format: [`Format`], what it gets ([`Context`]) and what it gives ([`Parsed`]).
+
+use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
+use crate::record::{Located, Record};
+use crate::text::Text;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+
+/// A file format. Two methods are required; the rest has defaults. It does no I/O and never panics, on any bytes.
+pub trait Format: Sync {
+    /// The name a job file calls it by, such as `electricity-bills-text`.
+    fn name(&self) -> &'static str;
+
+    /// Reads a decoded file into records and diagnostics, and accounts for each of its lines or values in the tally.
+    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed);
+
+    /// One line for listings.
+    fn about(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether a file of that name and text is surely of this format; for files given without one.
+    fn claims(&self, _name: &str, _text: &str) -> bool {
+        false
+    }
+
+    /// The settings a job file may give under `options`.
+    fn options(&self) -> &'static [OptionSpec] {
+        &[]
+    }
+}
+
+/// A setting of a format.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionSpec {
+    /// Its key under `options`.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// Whether a value fits.
+    pub fits: fn(&OptionValue) -> bool,
+}
+
+/// The value of a setting, as job files can write it.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(untagged)]
+pub enum OptionValue {
+    /// `25`
+    Integer(i64),
+    /// `"text"`
+    Text(String),
+    /// `["one", "two"]`
+    Words(Vec<String>),
+}
+
+/// The settings of one source, already checked against the format's list.
+#[derive(Debug, Clone, Default)]
+pub struct Options(BTreeMap<String, OptionValue>);
+
+/// Why settings do not fit a format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionsError {
+    /// The key that is wrong.
+    pub key: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to write.
+    pub hint: String,
+}
+
+impl Options {
+    /// Checks settings against what the format takes.
+    pub fn new(format: &dyn Format, given: BTreeMap<String, OptionValue>) -> Result<Options, OptionsError> {
+        for (key, value) in &given {
+            let specs = format.options();
+            let error = |message, hint| OptionsError { key: key.clone(), message, hint };
+            let Some(spec) = specs.iter().find(|s| s.name == key) else {
+                let known: Vec<&str> = specs.iter().map(|s| s.name).collect();
+                let hint = match nearest(key, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => format!("`{}` has no options", format.name()),
+                    None => format!("`{}` knows: {}", format.name(), known.join(", ")),
+                };
+                return Err(error(format!("the format `{}` has no option `{key}`", format.name()), hint));
+            };
+            if !(spec.fits)(value) {
+                return Err(error(format!("the option `{key}` takes {}", spec.takes), format!("write {}", spec.takes)));
+            }
+        }
+        Ok(Options(given))
+    }
+
+    /// A whole number, or `default`.
+    pub fn integer(&self, name: &str, default: i64) -> i64 {
+        match self.0.get(name) {
+            Some(OptionValue::Integer(n)) => *n,
+            _ => default,
+        }
+    }
+
+    /// A list of words, or `default`.
+    pub fn words(&self, name: &str, default: &[&str]) -> Vec<String> {
+        match self.0.get(name) {
+            Some(OptionValue::Words(words)) => words.clone(),
+            _ => default.iter().map(|w| (*w).to_owned()).collect(),
+        }
+    }
+}
+
+/// What a parser may know besides the bytes.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The file's path as the job sees it, with `/`.
+    pub path: &'a str,
+    /// The zone of wall-clock times without an offset.
+    pub timezone: &'a TimeZone,
+    /// The source's settings.
+    pub options: &'a Options,
+}
+
+impl Context<'_> {
+    /// The last part of the path.
+    pub fn file_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+}
+
+/// What a tally counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Lines of text.
+    #[default]
+    Lines,
+    /// JSON values: scalars and empty containers.
+    Values,
+}
+
+/// The conservation of one file: every line or value is used, ignored by a named rule, or rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// What is counted.
+    pub unit: Unit,
+    /// How many there are, counted apart from the parsing.
+    pub read: usize,
+    /// How many went into records.
+    pub used: usize,
+    /// How many each named rule ignored.
+    pub ignored: BTreeMap<&'static str, usize>,
+    /// How many were refused.
+    pub rejected: usize,
+}
+
+impl Tally {
+    /// Counts `n` under an ignoring rule.
+    pub fn ignore(&mut self, rule: &'static str, n: usize) {
+        if n > 0 {
+            *self.ignored.entry(rule).or_default() += n;
+        }
+    }
+
+    /// Whether read = used + ignored + rejected.
+    pub fn balances(&self) -> bool {
+        self.read == self.used + self.ignored.values().sum::<usize>() + self.rejected
+    }
+}
+
+/// The result of reading a file: as much as could be read, and everything that is wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Parsed {
+    /// The records, in the file's order.
+    pub records: Vec<Located<Record>>,
+    /// Everything found, in the order found.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Conservation.
+    pub tally: Tally,
+    /// The encoding the bytes were read as; empty when they could not be.
+    pub encoding: &'static str,
+}
+
+impl Parsed {
+    /// Whether the file must not be loaded.
+    pub fn is_rejected(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Notes a finding at a place; the line it stands on is quoted.
+    pub fn note(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        text: &Text<'_>,
+        span: Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let quote = text.line(span.line).chars().take(200).collect();
+        self.diagnostics.push(Diagnostic { code, severity, span, message: message.into(), hint: hint.into(), quote });
+    }
+}
+
+/// Reads the bytes of a file: decodes them, lets the format parse them, and checks that the tally balances.
+pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed {
+    let mut out = Parsed::default();
+    let text = match Text::decode(bytes) {
+        Ok(text) => text,
+        Err(diagnostic) => {
+            let lines = bytes.split_inclusive(|b| *b == b'\n').count();
+            out.tally = Tally { read: lines, rejected: lines, ..Tally::default() };
+            out.diagnostics.push(*diagnostic);
+            return out;
+        }
+    };
+    out.encoding = text.encoding();
+    if text.as_str().trim().is_empty() {
+        let n = text.line_count();
+        out.tally = Tally { read: n, rejected: n, ..Tally::default() };
+        let span = Span { line: 1, column: 1, pointer: None };
+        out.note(
+            Severity::Error,
+            "empty-file",
+            &text,
+            span,
+            "the file is empty",
+            "restore it from where it came from, or leave it out of the job",
+        );
+        return out;
+    }
+    if let Some(at) = text.as_str().find('\0') {
+        let n = text.line_count();
+        out.tally = Tally { read: n, rejected: n, ..Tally::default() };
+        out.note(
+            Severity::Error,
+            "nul-character",
+            &text,
+            text.span(at),
+            "there is a NUL character in the text",
+            "the file is damaged, or UTF-16 without a byte-order mark; save it as UTF-8",
+        );
+        return out;
+    }
+    format.parse(&text, context, &mut out);
+    if !out.tally.balances() {
+        let message = format!("conservation is broken in the format `{}`: {:?}", format.name(), out.tally);
+        let span = Span { line: 1, column: 1, pointer: None };
+        out.note(Severity::Error, "conservation", &text, span, message, "this is a fault of the program: please report it with the file");
+    }
+    out
+}

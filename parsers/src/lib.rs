@@ -1,0 +1,27 @@
+//! The file formats of `tieout`: bytes in, typed records and diagnostics out.
+//!
+//! Here live decoding, positions, exact amounts, dates and months, and one file per format in
+//! [`formats`]. Absent on purpose: files, databases, clocks, locales, logging. [`parse`] is a pure
+//! function of the bytes and the [`Context`], so a file gives the same records wherever it is read.
+
+mod amount;
+mod diagnostic;
+mod format;
+pub mod formats;
+mod json;
+mod month;
+mod record;
+mod registry;
+mod text;
+
+pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
+pub use diagnostic::{Diagnostic, Severity, Span, nearest};
+pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
+pub use month::Month;
+pub use record::{Bill, ConfigEntry, Constant, Located, Record, RentCalculation, Roommate, Share, Tenant};
+pub use registry::{Registry, registry};
+pub use text::Text;
+
+pub use jiff::Timestamp;
+pub use jiff::civil::Date;
+pub use rust_decimal::Decimal;

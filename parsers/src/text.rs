@@ -1,0 +1,145 @@
+//! Bytes to text with positions: byte-order marks, UTF-8 and UTF-16, lines and columns. Never a replacement character.
+
+use crate::diagnostic::{Diagnostic, Severity, Span};
+use std::borrow::Cow;
+
+/// A decoded file with the offsets of its lines. `\n`, `\r\n` and a lone `\r` end a line.
+#[derive(Debug)]
+pub struct Text<'a> {
+    text: Cow<'a, str>,
+    starts: Vec<usize>,
+    encoding: &'static str,
+}
+
+impl<'a> Text<'a> {
+    /// Decodes UTF-8 with or without byte-order mark, and UTF-16 by its byte-order mark. Anything else is an error
+    /// that names the first place which does not fit.
+    pub fn decode(bytes: &'a [u8]) -> Result<Text<'a>, Box<Diagnostic>> {
+        if let Some((encoding, bom)) = encoding_rs::Encoding::for_bom(bytes) {
+            let body = &bytes[bom..];
+            let even = encoding == encoding_rs::UTF_8 || body.len() % 2 == 0;
+            return match encoding.decode_without_bom_handling_and_without_replacement(body) {
+                Some(text) if even => Ok(Text::new(text, encoding.name())),
+                _ => Err(not_decodable(body, encoding.name())),
+            };
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Text::new(Cow::Borrowed(text), "UTF-8")),
+            Err(_) => Err(not_decodable(bytes, "UTF-8")),
+        }
+    }
+
+    fn new(text: Cow<'a, str>, encoding: &'static str) -> Text<'a> {
+        let bytes = text.as_bytes();
+        let mut starts = vec![0];
+        for (i, b) in bytes.iter().enumerate() {
+            let ends = *b == b'\n' || (*b == b'\r' && bytes.get(i + 1) != Some(&b'\n'));
+            if ends && i + 1 < bytes.len() {
+                starts.push(i + 1);
+            }
+        }
+        if bytes.is_empty() {
+            starts.clear();
+        }
+        Text { text, starts, encoding }
+    }
+
+    /// The whole decoded text, without byte-order mark.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name of the encoding it was read as.
+    pub fn encoding(&self) -> &'static str {
+        self.encoding
+    }
+
+    /// How many lines there are; a last line needs no line end to count.
+    pub fn line_count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Line `n` (from 1) without its line end; empty beyond the last.
+    pub fn line(&self, n: usize) -> &str {
+        let Some(&start) = n.checked_sub(1).and_then(|i| self.starts.get(i)) else { return "" };
+        let end = self.starts.get(n).copied().unwrap_or(self.text.len());
+        self.text[start..end].trim_end_matches(['\n', '\r'])
+    }
+
+    /// All lines with their number, from 1.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..=self.line_count()).map(|n| (n, self.line(n)))
+    }
+
+    /// Line and column (in characters) of a byte offset; an offset inside a character counts as that character.
+    pub fn span(&self, offset: usize) -> Span {
+        let line = self.starts.partition_point(|s| *s <= offset).max(1);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let column = self.text[start..].char_indices().take_while(|(i, _)| start + i < offset).count() + 1;
+        Span { line, column, pointer: None }
+    }
+
+    /// Line `line`, column of the byte `offset` within that line.
+    pub fn span_in_line(&self, line: usize, offset: usize) -> Span {
+        let column = self.line(line).char_indices().take_while(|(i, _)| *i < offset).count() + 1;
+        Span { line, column, pointer: None }
+    }
+}
+
+fn not_decodable(bytes: &[u8], encoding: &'static str) -> Box<Diagnostic> {
+    let good = match std::str::from_utf8(bytes) {
+        Err(error) if encoding == "UTF-8" => &bytes[..error.valid_up_to()],
+        _ => &[],
+    };
+    let text = Text::new(String::from_utf8_lossy(good), "UTF-8");
+    let mut span = text.span(good.len());
+    if good.ends_with(b"\n") {
+        span = Span { line: text.line_count() + 1, column: 1, pointer: None };
+    }
+    let byte = bytes.get(good.len()).map_or(String::new(), |b| format!(": the byte 0x{b:02X} does not fit"));
+    Box::new(Diagnostic {
+        code: "not-decodable",
+        severity: Severity::Error,
+        quote: format!("{}…", text.line(span.line)),
+        span,
+        message: format!("the file is not valid {encoding}{byte}"),
+        hint: "the file was perhaps saved as Windows-1252; save it again as UTF-8".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_end_ends_a_line() {
+        let text = Text::decode(b"a\nb\r\nc\rd").unwrap();
+        assert_eq!(text.lines().map(|l| l.1).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(Text::decode(b"a\n").unwrap().line_count(), 1);
+        assert_eq!(Text::decode(b"").unwrap().line_count(), 0);
+        assert_eq!(Text::decode(b"\n\n").unwrap().line_count(), 2);
+    }
+
+    #[test]
+    fn byte_order_marks_are_no_text() {
+        assert_eq!(Text::decode(b"\xEF\xBB\xBFhej").unwrap().as_str(), "hej");
+        let le: Vec<u8> = [0xFF, 0xFE].into_iter().chain("hej å".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let be: Vec<u8> = [0xFE, 0xFF].into_iter().chain("hej å".encode_utf16().flat_map(u16::to_be_bytes)).collect();
+        assert_eq!(Text::decode(&le).unwrap().as_str(), "hej å");
+        assert_eq!(Text::decode(&be).unwrap().as_str(), "hej å");
+        assert!(Text::decode(&le[..le.len() - 1]).is_err(), "half a character at the end");
+    }
+
+    #[test]
+    fn a_wrong_byte_is_named_with_its_place() {
+        let error = Text::decode(b"ett\nn\xe4t 1632 kr\n").unwrap_err();
+        assert_eq!((error.span.line, error.span.column), (2, 2));
+        assert!(error.message.contains("0xE4"), "{}", error.message);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let text = Text::decode("åäö x".as_bytes()).unwrap();
+        assert_eq!(text.span("åäö ".len()).column, 5);
+    }
+}

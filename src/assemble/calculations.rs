@@ -1,0 +1,100 @@
+//! The rent calculations of an archive, month by month: which version counts, and which are superseded.
+
+use super::Archive;
+use crate::evidence::{Finding, Severity, Subject};
+use crate::job::{Period, Versions};
+use std::collections::BTreeMap;
+use tieout_parsers::{Month, Record, RentCalculation};
+
+/// Whether a calculation counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its shares become ledger rows.
+    Current,
+    /// A higher version of the same month counts.
+    Superseded,
+    /// The same content as another file of the same month and version.
+    Duplicate,
+}
+
+/// A calculation of the archive.
+pub struct Calculation<'a> {
+    /// Index of its file.
+    pub file: usize,
+    /// Path of its file.
+    pub path: &'a str,
+    /// What it says.
+    pub rent: &'a RentCalculation,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// Whether it is the highest version of its month, whose constants count.
+    pub latest: bool,
+}
+
+impl Calculation<'_> {
+    /// The ledger month, by the source's rule.
+    pub fn period(&self, rule: Period) -> Month {
+        match (rule, self.rent.config_month) {
+            (Period::Constants, Some(month)) => month,
+            (Period::AfterConstants, Some(month)) => month.plus(1),
+            _ => self.rent.label,
+        }
+    }
+
+    /// What to call it in a group of a check: `2025_02_v10`.
+    pub fn name(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or(self.path);
+        name.strip_suffix(".json").unwrap_or(name)
+    }
+}
+
+/// All calculations in the order of their files, with their standing; the same version twice with different contents is
+/// an error.
+pub fn calculations(archive: Archive<'_>) -> (Vec<Calculation<'_>>, Vec<Finding>) {
+    let mut found: Vec<Calculation<'_>> = archive
+        .records()
+        .filter_map(|(file, located)| match &located.value {
+            Record::RentCalculation(rent) => {
+                Some(Calculation { file, path: &archive.files[file].path, rent, standing: Standing::Current, latest: true })
+            }
+            _ => None,
+        })
+        .collect();
+    let mut findings = Vec::new();
+    let mut months: BTreeMap<(usize, Month), Vec<usize>> = BTreeMap::new();
+    for (i, calculation) in found.iter().enumerate() {
+        months.entry((archive.files[calculation.file].source, calculation.rent.label)).or_default().push(i);
+    }
+    for ((source, month), mut members) in months {
+        let rule = archive.job.sources[source].versions;
+        members.sort_by_key(|i| found[*i].rent.version);
+        let highest = members.last().map_or(0, |i| found[*i].rent.version);
+        let mut before: Option<usize> = None;
+        for i in members {
+            let version = found[i].rent.version;
+            found[i].latest = version == highest;
+            if version < highest && rule == Versions::Latest {
+                found[i].standing = Standing::Superseded;
+            }
+            if let Some(other) = before.filter(|other| found[*other].rent.version == version) {
+                found[i].latest = false;
+                found[i].standing = Standing::Duplicate;
+                if archive.files[found[i].file].sha256 != archive.files[found[other].file].sha256 {
+                    let message =
+                        format!("version {version} of {month} exists twice with different contents; the other is {}", found[other].path);
+                    let finding = Finding::new(
+                        Severity::Error,
+                        Subject::File,
+                        "version-twice",
+                        message,
+                        "find out which is right, and exclude the other with a reason",
+                    );
+                    findings.push(finding.about(found[i].path));
+                }
+            } else {
+                before = Some(i);
+            }
+        }
+    }
+    (found, findings)
+}

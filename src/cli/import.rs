@@ -1,0 +1,17 @@
+//! `tieout import JOB`: the data alone; the schema must be there.
+
+use super::output::Output;
+use super::{Global, JobArgs, run};
+use crate::pipeline::Command;
+use clap::Args;
+
+/// Import the files without applying any schema step
+#[derive(Args)]
+pub(super) struct ImportArgs {
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+pub(super) fn import(args: ImportArgs, global: &Global, output: &Output) -> i32 {
+    run::execute(&args.job, Command::Import, global, output)
+}

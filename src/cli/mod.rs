@@ -1,0 +1,126 @@
+//! The command line: one subcommand a file, and the only place that prints.
+
+mod completions;
+mod import;
+mod output;
+mod parse;
+mod report;
+mod run;
+
+use crate::error::{Result, Stop};
+use crate::job::{self, Job};
+use crate::store::Target;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use output::Output;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Moves legacy files into a database and proves that nothing was lost, changed or invented on the way.
+#[derive(Parser)]
+#[command(name = "tieout", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done, and it ties out
+  1    a check failed, nothing was committed
+  2    wrong use, or something wrong in the job file
+  3    something wrong in the source files, nothing was written
+  4    the database or a migration
+  5    another run holds the lock
+  130  interrupted, rolled back";
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Import(import::ImportArgs),
+    Parse(parse::ParseArgs),
+    Report(report::ReportArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Options that work everywhere.
+#[derive(Args)]
+struct Global {
+    /// The database: `sqlite:PATH` or `postgres://…` (before the job file's)
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
+    /// Find the source files in this folder instead of beside the job file
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    /// Write the report into this folder [default: tieout-reports/JOB-RUN]
+    #[arg(long, global = true, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Print nothing when all is well
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print everything: each check with its operands, each file with its hash
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    /// Show no progress bar, even on a terminal
+    #[arg(long, global = true)]
+    no_progress: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where the job is.
+#[derive(Args)]
+struct JobArgs {
+    /// The job: a folder with a tieout.toml, or the file itself
+    job: PathBuf,
+}
+
+/// Reads the arguments, does what they say, and gives the process's exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(&cli.global);
+    let code = match cli.command {
+        Command::Run(args) => run::run(args, &cli.global, &output),
+        Command::Import(args) => import::import(args, &cli.global, &output),
+        Command::Parse(args) => parse::parse(args, &cli.global, &output),
+        Command::Report(args) => report::report(args, &cli.global, &output),
+        Command::Completions(args) => completions::completions(&args, &output),
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+impl Global {
+    /// The database: what the flag or the environment says (relative to the current folder), else the job file
+    /// (relative to the job file).
+    fn target(&self, job: Option<&Job>) -> Result<Target> {
+        if let Some(url) = &self.database {
+            return Target::parse(url, Path::new(""));
+        }
+        let declared = job.and_then(|job| Some((job.database.as_ref()?, &job.folder)));
+        let (url, folder) = declared.ok_or_else(|| {
+            Stop::usage("no database is named", "give --database URL, set DATABASE_URL, or write `database` into the job file")
+        })?;
+        Target::parse(url, folder)
+    }
+}
+
+impl JobArgs {
+    fn read(&self) -> Result<Job> {
+        job::read(&self.job)
+    }
+}

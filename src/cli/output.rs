@@ -1,0 +1,104 @@
+//! Printing: results on standard output, everything else on standard error, progress on terminals alone.
+
+use super::{Color, Global};
+use crate::error::Stop;
+use crate::pipeline::Progress;
+use crate::report::Style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::time::Duration;
+
+/// How this process prints.
+pub(super) struct Output {
+    color: Color,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+}
+
+impl Output {
+    pub(super) fn new(global: &Global) -> Output {
+        let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
+        Output { color: global.color, quiet: global.quiet, verbose: global.verbose, progress }
+    }
+
+    /// Prints a result. Whoever reads may close the pipe early: that is no error.
+    #[allow(clippy::unused_self, reason = "printing belongs to this type")]
+    pub(super) fn result(&self, text: &str) {
+        let _ = stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints a result that `--quiet` leaves out.
+    pub(super) fn unless_quiet(&self, text: &str) {
+        if !self.quiet {
+            self.result(text);
+        }
+    }
+
+    /// Prints what is beside the result.
+    #[allow(clippy::unused_self, reason = "printing belongs to this type")]
+    pub(super) fn aside(&self, text: &str) {
+        let _ = stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints why a command stopped; gives its exit code.
+    pub(super) fn stop(&self, stop: &Stop) -> i32 {
+        let red = self.colored(stderr().is_terminal());
+        let error = if red { "\x1b[1;31merror\x1b[0m" } else { "error" };
+        let hint = if stop.hint.is_empty() { String::new() } else { format!("  → {}\n", stop.hint) };
+        self.aside(&format!("{error}: {}\n{hint}", stop.message));
+        stop.subject.exit_code()
+    }
+
+    /// How to render a report on standard output.
+    pub(super) fn style(&self) -> Style {
+        Style { color: self.colored(stdout().is_terminal()), verbose: self.verbose }
+    }
+
+    fn colored(&self, terminal: bool) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
+        }
+    }
+
+    /// A progress display, drawn only on a terminal.
+    pub(super) fn progress(&self) -> Bar {
+        let target = if self.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Bar(ProgressBar::with_draw_target(None, target))
+    }
+}
+
+/// A progress bar on standard error.
+pub(super) struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn phase(&self, name: &str, parts: usize) {
+        let template = if parts > 0 { "{msg} {wide_bar} {pos}/{len} {eta}" } else { "{spinner} {msg} {elapsed}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.set_message(name.to_owned());
+        self.0.set_position(0);
+        match parts {
+            0 => self.0.unset_length(),
+            parts => self.0.set_length(parts as u64),
+        }
+        if !self.0.is_hidden() {
+            self.0.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    fn part(&self) {
+        self.0.inc(1);
+    }
+
+    fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}

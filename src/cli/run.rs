@@ -1,0 +1,64 @@
+//! `tieout run JOB`: schema steps and data, in one transaction.
+
+use super::output::Output;
+use super::{Global, JobArgs};
+use crate::error::{Result, Stop};
+use crate::pipeline::{self, Command, Request};
+use crate::report::{Outcome, text};
+use clap::Args;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Apply pending schema steps and import the files, in one transaction that commits only if everything ties out
+#[derive(Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
+    execute(&args.job, Command::Run, global, output)
+}
+
+/// Runs a job; prints and gives the exit code.
+pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output: &Output) -> i32 {
+    let outcome = match attempt(args, command, global, output) {
+        Ok(outcome) => outcome,
+        Err(stop) => {
+            if global.json {
+                let mut outcome = Outcome::begin(args.job.display().to_string(), command.word());
+                outcome.stop(&stop);
+                output.result(&(serde_json::to_string_pretty(&outcome).unwrap_or_default() + "\n"));
+            }
+            return output.stop(&stop);
+        }
+    };
+    if global.json {
+        output.result(&(serde_json::to_string_pretty(&outcome).unwrap_or_default() + "\n"));
+    } else if outcome.exit_code != 0 {
+        output.result(&text(&outcome, output.style()));
+    } else {
+        output.unless_quiet(&text(&outcome, output.style()));
+    }
+    if let Some(report) = outcome.report.as_ref().filter(|_| !global.quiet) {
+        output.aside(&format!("\nreport: {report}\n"));
+    }
+    outcome.exit_code
+}
+
+fn attempt(args: &JobArgs, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
+    let job = args.read()?;
+    let target = global.target(Some(&job))?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The second signal ends the process at once; the database then rolls back by itself.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
+            .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
+    }
+    let root = pipeline::root(&job, global.root.as_deref());
+    let progress = output.progress();
+    let request =
+        Request { job: &job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
+    Ok(pipeline::execute(&request))
+}

@@ -1,0 +1,115 @@
+//! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256. Nothing outside the root is read.
+
+use crate::digest::sha256_of;
+use crate::error::{Result, Stop};
+use crate::evidence::Finding;
+use crate::job::{Job, Source};
+use std::path::{Path, PathBuf};
+
+/// A file of a source, read.
+pub struct SourceFile {
+    /// Index of its source in the job.
+    pub source: usize,
+    /// Path relative to the root, with `/`.
+    pub path: String,
+    /// Where it lies.
+    pub location: PathBuf,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// Why it is left out, if it is.
+    pub excluded: Option<String>,
+}
+
+/// The files of a job, by source and path, and what is odd about the excludes.
+pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
+    if !root.is_dir() {
+        return Err(Stop::usage(format!("there is no folder {}", root.display()), "--root names the folder that the source files are in"));
+    }
+    let root = root.canonicalize().map_err(|e| Stop::usage(format!("cannot read the folder {}: {e}", root.display()), ""))?;
+    let mut files = Vec::new();
+    let mut findings = Vec::new();
+    for (index, source) in job.sources.iter().enumerate() {
+        let from = files.len();
+        for pattern in &source.files {
+            let found = matching(&root, pattern)?;
+            if found.is_empty() {
+                return Err(Stop::usage(
+                    format!("source `{}`: no file matches `{pattern}` in {}", source.name, root.display()),
+                    "check the pattern, or say with --root DIR where the files are",
+                ));
+            }
+            for (path, location) in found {
+                if !files[from..].iter().any(|f: &SourceFile| f.path == path) {
+                    files.push(open(index, path, location)?);
+                }
+            }
+        }
+        files[from..].sort_by(|a, b| a.path.cmp(&b.path));
+        exclude(source, &mut files[from..], &mut findings);
+    }
+    Ok((files, findings))
+}
+
+fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
+    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
+    let matcher = glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher();
+    // Walk no more of the root than the pattern can reach.
+    let fixed: PathBuf = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
+    let depth = if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() - fixed.components().count() };
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(root.join(&fixed)).follow_links(true).max_depth(depth) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() == 0 => return Ok(found),
+            Err(error) => return Err(Stop::usage(format!("cannot look for `{pattern}`: {error}"), "mend the folder or its permissions")),
+        };
+        let Ok(path) = entry.path().strip_prefix(root) else { continue };
+        if !entry.file_type().is_file() || !matcher.is_match(path) {
+            continue;
+        }
+        let shown: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+        let shown = shown.join("/");
+        let real = entry.path().canonicalize().map_err(|e| Stop::usage(format!("cannot read {shown}: {e}"), ""))?;
+        if !real.starts_with(root) {
+            return Err(Stop::usage(
+                format!("{shown} is a link to {}, outside the root {}", real.display(), root.display()),
+                "copy the file below the root, or choose another --root; tieout reads nothing outside it",
+            ));
+        }
+        found.push((shown, real));
+    }
+    Ok(found)
+}
+
+fn open(source: usize, path: String, location: PathBuf) -> Result<SourceFile> {
+    let cannot = |e: std::io::Error| Stop::usage(format!("cannot read {path}: {e}"), "check its permissions");
+    let mut file = std::fs::File::open(&location).map_err(cannot)?;
+    let (sha256, size) = sha256_of(&mut file).map_err(cannot)?;
+    Ok(SourceFile { source, path, location, size, sha256, excluded: None })
+}
+
+fn exclude(source: &Source, files: &mut [SourceFile], findings: &mut Vec<Finding>) {
+    for exclude in &source.exclude {
+        let Some(file) = files.iter_mut().find(|f| f.path == exclude.file) else {
+            findings.push(Finding::warning(
+                "exclude-without-file",
+                format!("source `{}` excludes {}, but there is no such file", source.name, exclude.file),
+                "remove the exclude, or correct its path",
+            ));
+            continue;
+        };
+        if exclude.sha256.as_ref().is_some_and(|hash| *hash != file.sha256) {
+            let finding = Finding::warning(
+                "exclude-of-other-content",
+                format!("the exclude of this file is for another content (its SHA-256 is {}), so the file is not left out", file.sha256),
+                "look at the file again; if the reason still holds, put the new hash into the exclude",
+            );
+            findings.push(finding.about(&file.path));
+            continue;
+        }
+        let signed = [&exclude.by, &exclude.on].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        file.excluded = Some(if signed.is_empty() { exclude.reason.clone() } else { format!("{} ({signed})", exclude.reason) });
+    }
+}

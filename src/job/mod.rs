@@ -1,0 +1,122 @@
+//! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
+
+mod read;
+
+pub use read::read;
+
+use crate::evidence::Severity;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
+use tieout_parsers::{Decimal, Format, Options};
+
+/// A job file, read and checked.
+pub struct Job {
+    /// The job's name, part of the ids of new rows.
+    pub name: String,
+    /// The currency of every amount, `SEK`.
+    pub currency: String,
+    /// The zone of wall-clock times without an offset.
+    pub timezone: TimeZone,
+    /// `database` of the job file, as written.
+    pub database: Option<String>,
+    /// The folder of the job file.
+    pub folder: PathBuf,
+    /// SHA-256 of the job file.
+    pub sha256: String,
+    /// The folder of the migration steps.
+    pub migrations: Option<PathBuf>,
+    /// The sources, in the file's order.
+    pub sources: Vec<Source>,
+    /// The declared checks.
+    pub checks: Vec<SumCheck>,
+    /// The control totals.
+    pub expects: Vec<Expect>,
+}
+
+/// A set of files of one format.
+pub struct Source {
+    /// Its name, unique in the job.
+    pub name: String,
+    /// How its files are read.
+    pub format: &'static dyn Format,
+    /// Settings of the format.
+    pub options: Options,
+    /// Patterns relative to the root, with `/`.
+    pub files: Vec<String>,
+    /// Which versions of a month count.
+    pub versions: Versions,
+    /// Which month a calculation is for.
+    pub period: Period,
+    /// Files left out, with reasons.
+    pub exclude: Vec<Exclude>,
+}
+
+/// Which versions of a month's calculation become ledger rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Versions {
+    /// The highest alone; the others are superseded.
+    #[default]
+    Latest,
+    /// Every one, as history.
+    All,
+}
+
+/// Which month a calculation's ledger rows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Period {
+    /// The month in the file's name.
+    #[default]
+    Filename,
+    /// `constants.year`/`month`.
+    Constants,
+    /// The month after `constants.year`/`month`.
+    AfterConstants,
+}
+
+/// A file that is left out on purpose.
+pub struct Exclude {
+    /// Its path relative to the root.
+    pub file: String,
+    /// Its content's hash; with another content it is not left out.
+    pub sha256: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Who says so.
+    pub by: Option<String>,
+    /// Since when.
+    pub on: Option<String>,
+}
+
+/// A check that the sum of a column, by month, equals a configuration value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SumCheck {
+    /// Its name.
+    pub name: String,
+    /// The table and column summed.
+    pub of: (String, String),
+    /// The column with the month.
+    pub by: String,
+    /// The configuration table and its key.
+    pub equals: (String, String),
+    /// The difference tolerated.
+    pub tolerance: Decimal,
+    /// Why.
+    pub because: Option<String>,
+    /// What a difference beyond it means.
+    pub severity: Severity,
+}
+
+/// Control totals of a table, stated beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
+    /// The table.
+    pub table: String,
+    /// How many rows.
+    pub rows: Option<u64>,
+    /// Sums of columns.
+    pub sum: Vec<(String, Decimal)>,
+    /// How many rows have a value in a column.
+    pub filled: Vec<(String, u64)>,
+    /// How many different values a column has.
+    pub distinct: Vec<(String, u64)>,
+}

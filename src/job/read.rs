@@ -1,0 +1,328 @@
+//! Reads a job file: strict, with line, column and the nearest known word in every complaint.
+
+use super::{Exclude, Expect, Job, Period, Source, SumCheck, Versions};
+use crate::digest::sha256;
+use crate::error::{Result, Stop};
+use crate::evidence::Severity;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use tieout_parsers::{Decimal, OptionValue, Options, exact_decimal, nearest, registry};
+use toml::Spanned;
+
+/// The file name looked for when a folder is given.
+const FILE: &str = "tieout.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    job: RawJob,
+    migrations: Option<RawMigrations>,
+    #[serde(default)]
+    source: Vec<RawSource>,
+    #[serde(default)]
+    check: Vec<RawCheck>,
+    #[serde(default)]
+    expect: Vec<RawExpect>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawJob {
+    name: Spanned<String>,
+    currency: Option<String>,
+    timezone: Option<Spanned<String>>,
+    database: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMigrations {
+    dir: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: Spanned<String>,
+    format: Spanned<String>,
+    files: Spanned<Vec<String>>,
+    versions: Option<Spanned<String>>,
+    period: Option<Spanned<String>>,
+    #[serde(default)]
+    exclude: Vec<RawExclude>,
+    options: Option<Spanned<BTreeMap<String, OptionValue>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExclude {
+    file: String,
+    sha256: Option<Spanned<String>>,
+    reason: String,
+    by: Option<String>,
+    on: Option<toml::value::Datetime>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCheck {
+    name: Spanned<String>,
+    kind: Spanned<String>,
+    of: Spanned<String>,
+    by: String,
+    equals: Spanned<String>,
+    tolerance: Option<Spanned<RawNumber>>,
+    because: Option<String>,
+    severity: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExpect {
+    table: String,
+    rows: Option<u64>,
+    #[serde(default)]
+    sum: BTreeMap<String, Spanned<RawNumber>>,
+    #[serde(default)]
+    filled: BTreeMap<String, u64>,
+    #[serde(default)]
+    distinct: BTreeMap<String, u64>,
+}
+
+/// An exact number: a whole one, or a text. A TOML float would not be exact.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number in quotation marks, such as \"0.50\", or a whole number")]
+enum RawNumber {
+    Whole(i64),
+    Text(String),
+}
+
+/// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
+const LATER: [&str; 6] = ["hook", "waiver", "table", "cache", "max_downtime", "on_stale"];
+
+/// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
+pub fn read(path: &Path) -> Result<Job> {
+    let file = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        let hint = match (path.exists(), path.is_dir()) {
+            (false, _) => format!("there is no `{}`; give the folder of a job, or its {FILE}", path.display()),
+            (_, true) => format!("the folder has no {FILE}; give the folder of a job"),
+            _ => "give the folder of a job, or its job file".to_owned(),
+        };
+        Stop::usage(format!("cannot read the job file {shown}: {}", plain(&error)), hint)
+    })?;
+    let at = Place { file: &shown, text: &text };
+    let raw: RawFile = toml::from_str(&text).map_err(|error| at.syntax(&error))?;
+    let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+    at.job(raw, folder)
+}
+
+/// An I/O error without the operating system's number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+struct Place<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn stop(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
+        let before = &self.text[..span.start.min(self.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let quote = self.text.lines().nth(line - 1).unwrap_or_default();
+        Stop::usage(format!("{}:{line}:{column}: {message}\n  {quote}", self.file), hint)
+    }
+
+    /// A complaint of the TOML reader, with the nearest known key where a key is unknown.
+    fn syntax(&self, error: &toml::de::Error) -> Stop {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().trim();
+        let mut words = message.split('`').skip(1).step_by(2);
+        let Some(unknown) = words.next().filter(|_| message.starts_with("unknown field")) else {
+            return self.stop(span, message.replace('\n', "; "), "the job file is TOML; docs: README, \"The job file\"");
+        };
+        if LATER.contains(&unknown) {
+            return self.stop(
+                span,
+                format!("`{unknown}` is not carried out by this version of tieout"),
+                "remove it; nothing in a job file is skipped silently",
+            );
+        }
+        let known: Vec<&str> = words.collect();
+        let hint = match nearest(unknown, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.stop(span, format!("unknown key `{unknown}`"), hint)
+    }
+
+    fn job(&self, raw: RawFile, folder: std::path::PathBuf) -> Result<Job> {
+        let name = raw.job.name;
+        if name.get_ref().is_empty() || !name.get_ref().chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) {
+            return Err(self.stop(
+                name.span(),
+                "a job's name has letters, digits, `-`, `_` and `.` only",
+                "it names the report folder, and is part of row ids",
+            ));
+        }
+        let timezone = match &raw.job.timezone {
+            None => jiff::tz::TimeZone::UTC,
+            Some(zone) => jiff::tz::TimeZone::get(zone.get_ref()).map_err(|_| {
+                self.stop(zone.span(), format!("there is no time zone `{}`", zone.get_ref()), "write it like \"Europe/Stockholm\"")
+            })?,
+        };
+        let migrations = match raw.migrations {
+            None => None,
+            Some(RawMigrations { dir }) => {
+                let path = folder.join(dir.get_ref());
+                if !path.is_dir() {
+                    return Err(self.stop(
+                        dir.span(),
+                        format!("there is no folder {}", path.display()),
+                        "name the folder with the migration steps, relative to the job file",
+                    ));
+                }
+                Some(path)
+            }
+        };
+        let mut sources: Vec<Source> = Vec::new();
+        for source in raw.source {
+            if sources.iter().any(|s| s.name == *source.name.get_ref()) {
+                return Err(self.stop(source.name.span(), format!("there are two sources `{}`", source.name.get_ref()), "name them apart"));
+            }
+            sources.push(self.source(source)?);
+        }
+        if sources.is_empty() {
+            return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));
+        }
+        let checks = raw.check.into_iter().map(|check| self.check(check)).collect::<Result<Vec<_>>>()?;
+        if let Some(twice) = checks.iter().enumerate().find(|(i, c)| checks[..*i].iter().any(|o| o.name == c.name)) {
+            return Err(self.stop(0..0, format!("there are two checks `{}`", twice.1.name), "name them apart"));
+        }
+        Ok(Job {
+            name: name.into_inner(),
+            currency: raw.job.currency.unwrap_or_else(|| "SEK".into()),
+            timezone,
+            database: raw.job.database,
+            folder,
+            sha256: sha256(self.text),
+            migrations,
+            sources,
+            checks,
+            expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
+        })
+    }
+
+    fn source(&self, raw: RawSource) -> Result<Source> {
+        let registry = registry();
+        let format = registry.find(raw.format.get_ref()).ok_or_else(|| {
+            let names: Vec<&str> = registry.all().map(|f| f.name()).collect();
+            let hint = match nearest(raw.format.get_ref(), names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are: {}", names.join(", ")),
+            };
+            self.stop(raw.format.span(), format!("there is no format `{}`", raw.format.get_ref()), hint)
+        })?;
+        let (options, span) = raw.options.map_or_else(Default::default, |o| (o.get_ref().clone(), o.span()));
+        let options = Options::new(format, options).map_err(|e| self.stop(span, e.message, e.hint))?;
+        for pattern in raw.files.get_ref() {
+            let problem = if pattern.split('/').any(|part| part == "..") || pattern.starts_with('/') {
+                "patterns are relative to the root and stay below it"
+            } else if pattern.contains('{') {
+                "captures such as `{house}` are not carried out by this version of tieout"
+            } else if globset::Glob::new(pattern).is_err() {
+                "this is no pattern that can be read"
+            } else {
+                continue;
+            };
+            return Err(self.stop(
+                raw.files.span(),
+                format!("`{pattern}`: {problem}"),
+                "write it like \"data/*.json\"; --root DIR says what it is relative to",
+            ));
+        }
+        if raw.files.get_ref().is_empty() {
+            return Err(self.stop(raw.files.span(), "the source names no files", "write at least one pattern"));
+        }
+        let versions = self.word(raw.versions, &[("latest", Versions::Latest), ("all", Versions::All)])?;
+        let period = self.word(
+            raw.period,
+            &[("filename", Period::Filename), ("constants", Period::Constants), ("constants+1", Period::AfterConstants)],
+        )?;
+        let exclude = raw.exclude.into_iter().map(|e| self.exclude(e)).collect::<Result<_>>()?;
+        let files = raw.files.into_inner();
+        Ok(Source { name: raw.name.into_inner(), format, options, files, versions, period, exclude })
+    }
+
+    fn exclude(&self, raw: RawExclude) -> Result<Exclude> {
+        if let Some(hash) = &raw.sha256 {
+            let text = hash.get_ref();
+            if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(self.stop(hash.span(), "a SHA-256 has 64 hexadecimal digits", "`sha256sum FILE` prints it"));
+            }
+        }
+        let sha256 = raw.sha256.map(|h| h.into_inner().to_lowercase());
+        Ok(Exclude { file: raw.file, sha256, reason: raw.reason, by: raw.by, on: raw.on.map(|d| d.to_string()) })
+    }
+
+    fn word<T: Copy + Default>(&self, raw: Option<Spanned<String>>, words: &[(&str, T)]) -> Result<T> {
+        let Some(raw) = raw else { return Ok(T::default()) };
+        words.iter().find(|(word, _)| word == raw.get_ref()).map(|(_, value)| *value).ok_or_else(|| {
+            let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            self.stop(raw.span(), format!("`{}` is not known here", raw.get_ref()), format!("write {}", known.join(" or ")))
+        })
+    }
+
+    fn check(&self, raw: RawCheck) -> Result<SumCheck> {
+        if raw.kind.get_ref() != "sum" {
+            return Err(self.stop(
+                raw.kind.span(),
+                format!("there is no check kind `{}`", raw.kind.get_ref()),
+                "this version knows the kind \"sum\"",
+            ));
+        }
+        let of = raw.of.get_ref().split_once('.').filter(|(t, c)| !t.is_empty() && !c.is_empty());
+        let of =
+            of.ok_or_else(|| self.stop(raw.of.span(), "`of` names a table and a column", "write it like \"ElectricityBill.amount\""))?;
+        let equals = raw.equals.get_ref().strip_suffix(']').and_then(|e| e.split_once('['));
+        let equals = equals.ok_or_else(|| {
+            self.stop(raw.equals.span(), "`equals` names a configuration table and a key", "write it like \"RentConfig[el]\"")
+        })?;
+        let tolerance = raw.tolerance.map_or(Ok(Decimal::ZERO), |t| self.number(&t))?;
+        let because = raw.because.filter(|b| !b.trim().is_empty());
+        if !tolerance.is_zero() && because.is_none() {
+            return Err(self.stop(raw.name.span(), "a tolerance needs a reason", "say `because = \"…\"`: an auditor will ask"));
+        }
+        let owned = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
+        let words = [("error", Severity::Error), ("warning", Severity::Warning), ("info", Severity::Info)];
+        let severity = match raw.severity {
+            None => Severity::Error,
+            Some(word) => words.iter().find(|(w, _)| w == word.get_ref()).map(|w| w.1).ok_or_else(|| {
+                self.stop(word.span(), format!("`{}` is no severity", word.get_ref()), "write \"error\", \"warning\" or \"info\"")
+            })?,
+        };
+        let (of, equals) = (owned(of), owned(equals));
+        Ok(SumCheck { name: raw.name.into_inner(), of, by: raw.by, equals, tolerance, because, severity })
+    }
+
+    fn expect(&self, raw: RawExpect) -> Result<Expect> {
+        let sum = raw.sum.into_iter().map(|(column, n)| Ok((column, self.number(&n)?))).collect::<Result<_>>()?;
+        let pairs = |map: BTreeMap<String, u64>| map.into_iter().collect();
+        Ok(Expect { table: raw.table, rows: raw.rows, sum, filled: pairs(raw.filled), distinct: pairs(raw.distinct) })
+    }
+
+    fn number(&self, raw: &Spanned<RawNumber>) -> Result<Decimal> {
+        let number = match raw.get_ref() {
+            RawNumber::Whole(n) => Some(Decimal::from(*n)),
+            RawNumber::Text(text) => exact_decimal(text),
+        };
+        number.ok_or_else(|| self.stop(raw.span(), "this is no number", "write it like \"0.50\""))
+    }
+}

@@ -1,0 +1,282 @@
+//! Loads the rows of a table: staged, compared three ways (what we imported last, what the file says, what the database
+//! holds), written, logged, read back. Set by set, inside the caller's transaction; what is found goes into findings.
+
+use crate::error::Result;
+use crate::evidence::{Check, Finding, Severity, Status, Subject};
+use crate::store::{Act, Decision, Run, Stage, Staged, Store};
+use crate::table::{Column, Role, Row, Table, spoken_key};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What became of the rows of a table. read = inserted + updated + unchanged + duplicate + rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows that the files state.
+    pub read: usize,
+    /// Rows that were not there.
+    pub inserted: usize,
+    /// Rows that were there with another content.
+    pub updated: usize,
+    /// Rows that were there as the files say.
+    pub unchanged: usize,
+    /// Rows that were taken away.
+    pub deleted: usize,
+    /// Rows that repeat another one.
+    pub duplicate: usize,
+    /// Rows that were refused.
+    pub rejected: usize,
+}
+
+impl Counts {
+    /// Whether user tables were written to.
+    pub fn wrote(&self) -> bool {
+        self.inserted + self.updated + self.deleted > 0
+    }
+}
+
+/// The load of one table.
+pub struct Load<'a> {
+    table: &'a Table,
+    run: &'a Run<'a>,
+    /// Paths of the run's files, in the order of `run.files`.
+    paths: &'a [&'a str],
+    findings: Vec<Finding>,
+}
+
+/// Loads rows into a table. Gives the counts, the read-back check, and everything found; the caller rolls back when a
+/// finding is an error.
+pub fn load(
+    store: &mut Store,
+    table: &Table,
+    rows: impl Iterator<Item = Row>,
+    run: &Run<'_>,
+    paths: &[&str],
+    how_to_create: &str,
+) -> Result<(Counts, Check, Vec<Finding>)> {
+    let mut load = Load { table, run, paths, findings: Vec::new() };
+    let stage = Stage::open(store, table, how_to_create)?;
+    let read = stage.write(store, rows, run)?;
+    let (duplicate, contradicting) = load.repeated(store, &stage)?;
+    let empty = load.empty_but_required(store, &stage)?;
+    let rejected = contradicting + empty;
+    let ambiguous = load.ambiguous(store, &stage)?;
+    let conflicts = load.gone(store, &stage)? + load.differing(store, &stage)?;
+    let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, ..Counts::default() };
+    let mut check = Check::new("read-back", table.name.clone(), Severity::Error);
+    if rejected + ambiguous == 0 {
+        let (inserted, updated) = stage.apply(store)?;
+        counts = Counts { inserted, updated, unchanged: read - duplicate - conflicts - inserted - updated, ..counts };
+        stage.log(store, run.id)?;
+        load.read_back(store, &stage, &mut check, read - duplicate - conflicts)?;
+    } else {
+        check.explanation = Some("nothing was written, so there is nothing to read back".into());
+    }
+    stage.close(store)?;
+    Ok((counts, check, load.findings))
+}
+
+impl Load<'_> {
+    fn finding(&self, severity: Severity, subject: Subject, code: &str, row: &Staged, message: String, hint: &str) -> Finding {
+        let finding = Finding::new(severity, subject, code, message, hint);
+        let place = self.path(row).zip(row.line).zip(row.column);
+        match place {
+            Some(((path, line), column)) => finding.at(path, &tieout_parsers::Span { line, column, pointer: row.pointer.clone() }),
+            None => finding,
+        }
+    }
+
+    fn path(&self, row: &Staged) -> Option<&str> {
+        let at = self.run.files.iter().position(|id| Some(*id) == row.file)?;
+        self.paths.get(at).copied()
+    }
+
+    fn spoken(&self, key: &str) -> String {
+        format!("{} {}", self.table.noun, spoken_key(key))
+    }
+
+    /// Rows with the key of an earlier one: the same again is left out and said, another content is refused.
+    fn repeated(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<(usize, usize)> {
+        let (mut leave_out, mut contradicting) = (Vec::new(), 0);
+        let mut first: Option<Staged> = None;
+        for row in stage.repeated(store)? {
+            let Some(before) = first.as_ref().filter(|f| f.key == row.key) else {
+                first = Some(row);
+                continue;
+            };
+            let at = crate::evidence::place(self.path(before).unwrap_or("another file"), before.line.zip(before.column), None);
+            leave_out.push(row.seq);
+            let spoken = self.spoken(&row.key);
+            let finding = if before.content == row.content {
+                let message = format!("the {spoken} stands here a second time; the first is {at}");
+                self.finding(
+                    Severity::Warning,
+                    Subject::File,
+                    "duplicate",
+                    &row,
+                    message,
+                    "it is loaded once; remove the line if it is a mistake",
+                )
+            } else {
+                contradicting += 1;
+                let differences = differences(self.table, &before.content, &row.content);
+                let differences: Vec<String> =
+                    differences.iter().map(|(c, a, b)| format!("{c} {} there, {} here", said(a), said(b))).collect();
+                let message = format!("the {spoken} is stated twice and differently: {} (the other is {at})", differences.join("; "));
+                self.finding(
+                    Severity::Error,
+                    Subject::File,
+                    "contradiction",
+                    &row,
+                    message,
+                    "find out which is right, and remove the other",
+                )
+            };
+            self.findings.push(finding);
+        }
+        stage.remove(store, &leave_out)?;
+        Ok((leave_out.len() - contradicting, contradicting))
+    }
+
+    fn empty_but_required(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let empty = stage.empty_but_required(store)?;
+        for (row, column) in &empty {
+            let message = format!("the {} has no {column}, and the table {} wants one", self.spoken(&row.key), self.table.name);
+            let finding = self.finding(Severity::Error, Subject::File, "missing-value", row, message, "fill it in in the file");
+            self.findings.push(finding);
+        }
+        Ok(empty.len())
+    }
+
+    fn ambiguous(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let keys = stage.ambiguous(store)?;
+        for key in &keys {
+            let message = format!(
+                "the {} stands in the table {} more than once, so it is unknown which row is meant",
+                self.spoken(key),
+                self.table.name
+            );
+            self.findings.push(Finding::new(
+                Severity::Error,
+                Subject::Check,
+                "ambiguous-row",
+                message,
+                "keep the right row of them, and run again",
+            ));
+        }
+        Ok(keys.len())
+    }
+
+    /// Rows that we wrote and somebody took away since.
+    fn gone(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let gone = stage.mark_new(store)?;
+        for row in &gone {
+            let run = row.last_run.as_deref().unwrap_or("?");
+            let message = format!(
+                "the {} was imported by run {run} and is no longer in the table {}: somebody deleted it",
+                self.spoken(&row.key),
+                self.table.name
+            );
+            let finding =
+                self.finding(Severity::Error, Subject::Check, "conflict", row, message, "put the row back, or take it out of the file too");
+            self.findings.push(finding);
+        }
+        let decisions: Vec<Decision> = gone.iter().map(|row| Decision { seq: row.seq, act: Act::Conflict, before: None }).collect();
+        stage.decide(store, &decisions)?;
+        Ok(gone.len())
+    }
+
+    /// The three-way comparison of every row that is not as the file says.
+    fn differing(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let mut decisions = Vec::new();
+        let mut conflicts = 0;
+        for row in stage.differing(store)? {
+            let columns = self.table.with(&[Role::Key, Role::Data]);
+            let held: Vec<(&Column, Option<String>)> =
+                columns.zip(&row.target).map(|((_, c), text)| (c, text.as_deref().map(|t| c.kind.canonical(t)))).collect();
+            let before = serde_json::Value::Object(held.iter().map(|(c, v)| (c.name.to_string(), v.clone().into())).collect()).to_string();
+            let changes = differences(self.table, &before, &row.content);
+            let last: Option<BTreeMap<String, Option<String>>> = row.last.as_deref().and_then(|l| serde_json::from_str(l).ok());
+            let foreign: Vec<_> = changes.iter().filter(|(c, held, _)| last.as_ref().and_then(|l| l.get(*c)) != Some(held)).collect();
+            let act = match (changes.is_empty(), foreign.is_empty()) {
+                (true, _) => Act::Same,
+                (false, true) => Act::Update,
+                (false, false) => Act::Conflict,
+            };
+            for (column, held, file) in foreign {
+                let imported = last.as_ref().and_then(|l| l.get(*column));
+                let since = match (imported, &row.last_run) {
+                    (Some(value), Some(run)) => format!("run {run} imported {}, so somebody changed it since", said(value)),
+                    _ => "no import of ours wrote it".to_owned(),
+                };
+                let message = format!(
+                    "the {}: {column} is {} in the database and {} in the file; {since}",
+                    self.spoken(&row.key),
+                    said(held),
+                    said(file)
+                );
+                let hint = "find out which is right; correct the file, or set the database to what the file says, and run again";
+                let finding = self.finding(Severity::Error, Subject::Check, "conflict", &row, message, hint);
+                self.findings.push(finding);
+            }
+            if act == Act::Update {
+                let words: Vec<String> = changes.iter().map(|(c, held, file)| format!("{c} {} → {}", said(held), said(file))).collect();
+                let message = format!("the {} is revised: {}", self.spoken(&row.key), words.join("; "));
+                let finding =
+                    self.finding(Severity::Info, Subject::Check, "revision", &row, message, "before and after are kept in tieout_change");
+                self.findings.push(finding);
+            }
+            conflicts += usize::from(act == Act::Conflict);
+            decisions.push(Decision { seq: row.seq, act, before: Some(before) });
+        }
+        stage.decide(store, &decisions)?;
+        Ok(conflicts)
+    }
+
+    /// Every row again, from the database: it must hold exactly what the file says.
+    fn read_back(&mut self, store: &mut Store, stage: &Stage<'_>, check: &mut Check, expected: usize) -> Result<()> {
+        let (table, findings) = (self.table, &mut self.findings);
+        let (mut seen, mut equal) = (0usize, 0usize);
+        stage.read_back(store, |key, columns| {
+            seen += 1;
+            let wrong = columns
+                .iter()
+                .find(|(c, staged, held)| staged.as_deref().map(|t| c.kind.canonical(t)) != held.as_deref().map(|t| c.kind.canonical(t)));
+            match wrong {
+                None => equal += 1,
+                Some((column, staged, held)) => {
+                    let message = format!(
+                        "the {} {}: the database gives {} back for {}, where {} was written",
+                        table.noun,
+                        spoken_key(key),
+                        said(held),
+                        column.name,
+                        said(staged)
+                    );
+                    let hint = "the column's type cannot hold the value exactly; give it a wider type";
+                    findings.push(Finding::new(Severity::Error, Subject::Check, "read-back", message, hint));
+                }
+            }
+            Ok(())
+        })?;
+        check.expected = Some(expected.to_string());
+        check.actual = Some(equal.to_string());
+        check.difference = Some((equal as i64 - expected as i64).to_string());
+        check.status = if equal == expected && seen == expected { Status::Match } else { Status::Difference };
+        check.explanation = Some("rows of the files that the database gives back exactly".into());
+        Ok(())
+    }
+}
+
+/// The columns in which two recorded contents differ: name, before, after.
+fn differences<'t>(table: &'t Table, before: &str, after: &str) -> Vec<(&'t str, Option<String>, Option<String>)> {
+    let read = |text: &str| serde_json::from_str::<BTreeMap<String, Option<String>>>(text).unwrap_or_default();
+    let (mut before, mut after) = (read(before), read(after));
+    let columns = table.with(&[Role::Key, Role::Data]);
+    let pairs = columns.map(|(_, c)| (&*c.name, before.remove(&*c.name).flatten(), after.remove(&*c.name).flatten()));
+    pairs.filter(|(_, before, after)| before != after).collect()
+}
+
+/// A value in a sentence.
+fn said(value: &Option<String>) -> &str {
+    value.as_deref().unwrap_or("empty")
+}

@@ -1,0 +1,78 @@
+//! Which steps already stand in a database that another tool brought there. The shape after each step is found by
+//! trying the steps on nothing; the database's own shape is compared with each. A half-way shape is refused.
+
+use super::Step;
+use crate::error::{Result, Stop};
+use crate::store::{Shape, Store, TableShape, shapes_after};
+use std::collections::BTreeSet;
+
+/// How many of the steps stand, at least `done` of them.
+pub(super) fn stands(store: &mut Store, steps: &[Step], done: usize) -> Result<usize> {
+    let actual = store.shape()?;
+    if actual.is_empty() && done == 0 {
+        return Ok(0);
+    }
+    let sql: Vec<&str> = steps.iter().map(|s| s.sql.as_str()).collect();
+    let mut shapes = vec![Shape::new()];
+    shapes.extend(shapes_after(store, &sql).map_err(|stop| {
+        Stop::database(
+            format!("cannot try the migrations beside the database's tables, to see which of them stand already: {}", stop.message),
+            "the steps must work one after the other on an empty database, and the user needs the right to create a schema",
+        )
+    })?);
+    let closest = (done..=steps.len()).map(|n| (differences(&shapes, n, &actual), n));
+    // The latest of the closest: a step that only adds what is there already stands, too.
+    let (differences, n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    if differences.is_empty() {
+        return Ok(n);
+    }
+    let after = n.checked_sub(1).map_or("no step at all".to_owned(), |i| format!("step {}", steps[i].name));
+    Err(Stop::database(
+        format!("the database's tables are not as any of the migrations leaves them; closest is {after}, but {}", differences.join("; ")),
+        "bring the tables to that shape, or correct the migrations, and run again; nothing was written",
+    ))
+}
+
+/// How the tables that the steps are about differ from their shape after `n` steps.
+fn differences(shapes: &[Shape], n: usize, actual: &Shape) -> Vec<String> {
+    let ours: BTreeSet<&String> = shapes.iter().flat_map(Shape::keys).collect();
+    let mut found = Vec::new();
+    for table in ours {
+        let ever: BTreeSet<&str> =
+            shapes.iter().filter_map(|s| s.get(table)).flat_map(|t| t.columns.iter().map(|c| c.name.as_str())).collect();
+        match (shapes[n].get(table), actual.get(table)) {
+            (None, None) => {}
+            (Some(_), None) => found.push(format!("the table {table} is missing")),
+            (None, Some(_)) => found.push(format!("the table {table} is there")),
+            (Some(should), Some(is)) => compare(table, should, is, &ever, &mut found),
+        }
+    }
+    found
+}
+
+/// What another tool added (a column or an index that no step knows) is left alone.
+fn compare(table: &str, should: &TableShape, is: &TableShape, ever: &BTreeSet<&str>, found: &mut Vec<String>) {
+    for column in &should.columns {
+        match is.column(&column.name) {
+            None => found.push(format!("{table}.{} is missing", column.name)),
+            Some(other) if other.declared != column.declared => {
+                found.push(format!("{table}.{} is {} instead of {}", column.name, other.declared, column.declared));
+            }
+            Some(other) if other.required != column.required => {
+                let word = if other.required { "NOT NULL" } else { "nullable" };
+                found.push(format!("{table}.{} is {word}", column.name));
+            }
+            Some(other) if other.generated != column.generated || other.default != column.default => {
+                found.push(format!("{table}.{} has the default `{}` instead of `{}`", column.name, other.default, column.default));
+            }
+            Some(_) => {}
+        }
+    }
+    for column in &is.columns {
+        if should.column(&column.name).is_none() && ever.contains(column.name.as_str()) {
+            found.push(format!("{table}.{} is there", column.name));
+        }
+    }
+    found.extend(should.indexes.difference(&is.indexes).map(|i| format!("{table} lacks the {i}")));
+    found.extend(should.foreign_keys.difference(&is.foreign_keys).map(|k| format!("{table} lacks the foreign key {k}")));
+}

@@ -1,0 +1,47 @@
+//! Reads and parses the discovered files, in parallel, results in order. A bad file does not stop the reading of the others.
+
+use crate::digest::sha256;
+use crate::discover::SourceFile;
+use crate::error::{Result, Stop};
+use crate::evidence::{Finding, Severity, Subject};
+use crate::job::Job;
+use rayon::prelude::*;
+use tieout_parsers::{Context, Parsed, parse as parse_bytes};
+
+/// Parses every file that is not excluded; `None` stands for those. `seen` is called once a file.
+pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<Parsed>>> {
+    files
+        .par_iter()
+        .map(|file| {
+            if !seen() {
+                return Err(Stop::interrupted());
+            }
+            if file.excluded.is_some() {
+                return Ok(None);
+            }
+            let bytes = std::fs::read(&file.location)
+                .map_err(|e| Stop::usage(format!("cannot read {}: {e}", file.path), "check its permissions"))?;
+            if sha256(&bytes) != file.sha256 {
+                return Err(Stop::new(
+                    Subject::File,
+                    format!("{} was changed while it was read", file.path),
+                    "run again when nobody writes to it",
+                ));
+            }
+            let source = &job.sources[file.source];
+            let context = Context { path: &file.path, timezone: &job.timezone, options: &source.options };
+            Ok(Some(parse_bytes(source.format, &bytes, &context)))
+        })
+        .collect()
+}
+
+/// What the parsers had to say, with the files it is about.
+pub fn findings(files: &[SourceFile], parsed: &[Option<Parsed>]) -> Vec<Finding> {
+    let read = files.iter().zip(parsed).filter_map(|(file, parsed)| Some((file, parsed.as_ref()?)));
+    read.flat_map(|(file, parsed)| parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone()))).collect()
+}
+
+/// Whether any finding keeps the files from being loaded.
+pub fn blocked(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.severity == Severity::Error && f.subject == Subject::File)
+}

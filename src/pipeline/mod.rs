@@ -1,0 +1,211 @@
+//! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
+//! transaction that commits only if everything ties out.
+
+mod inside;
+mod sources;
+
+use crate::assemble::Archive;
+use crate::discover::discover;
+use crate::error::{Result, Stop};
+use crate::evidence::{Finding, Severity, Subject};
+use crate::job::Job;
+use crate::migrate::{Step, read_steps};
+use crate::parse;
+use crate::report::{self, Outcome, RunStatus, now};
+use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What to run.
+pub struct Request<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Which command.
+    pub command: Command,
+    /// The database.
+    pub target: Target,
+    /// Where the source files are.
+    pub root: PathBuf,
+    /// The report's folder, when the user named one.
+    pub report: Option<PathBuf>,
+    /// Set when the user asks to stop.
+    pub interrupted: &'a AtomicBool,
+    /// Told how far the run is.
+    pub progress: &'a dyn Progress,
+}
+
+/// Which command a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Schema steps and data.
+    Run,
+    /// Data alone.
+    Import,
+}
+
+impl Command {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Command::Run => "run",
+            Command::Import => "import",
+        }
+    }
+}
+
+/// Told how far a run is.
+pub trait Progress: Sync {
+    /// A new phase with so many parts; 0 when unknown.
+    fn phase(&self, name: &str, parts: usize);
+    /// A part is done.
+    fn part(&self);
+    /// The run is over.
+    fn done(&self);
+}
+
+impl Request<'_> {
+    fn check_interrupt(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
+    }
+}
+
+/// Runs. Whatever happens is in the outcome.
+pub fn execute(request: &Request<'_>) -> Outcome {
+    let job = request.job;
+    let mut outcome = Outcome::begin(job.name.clone(), request.command.word());
+    outcome.run.database = request.target.to_string();
+    outcome.run.root = request.root.display().to_string();
+    outcome.run.job_sha256.clone_from(&job.sha256);
+    outcome.run.currency.clone_from(&job.currency);
+    if let Err(stop) = attempt(request, &mut outcome) {
+        outcome.stop(&stop);
+    }
+    outcome.run.finished_at = now();
+    request.progress.done();
+    outcome
+}
+
+fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
+    let job = request.job;
+    request.progress.phase("looking for files", 0);
+    let (files, findings) = discover(job, &request.root)?;
+    outcome.findings = findings;
+    let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
+    let id = store.next_run_id()?;
+    outcome.run.id = Some(id);
+    let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
+    outcome.report = Some(report::report_file(&folder).display().to_string());
+    let result = read_and_load(request, outcome, &mut store, &files);
+    if let Err(stop) = &result {
+        outcome.stop(stop);
+    }
+    if outcome.run.status == RunStatus::Failed {
+        sources::nothing_written(outcome);
+        record_failure(request, outcome, &mut store);
+    }
+    outcome.run.finished_at = now();
+    if let Err(stop) = report::write(&folder, outcome) {
+        outcome.report = None;
+        outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
+    }
+    Ok(())
+}
+
+/// Everything between the first file and the commit. When the outcome is a failure, nothing was committed.
+fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[crate::discover::SourceFile]) -> Result<()> {
+    let job = request.job;
+    let before = store.files_of_last_run(&job.name)?;
+    request.progress.phase("reading files", files.len());
+    let parsed = parse::parse(job, files, &|| {
+        request.progress.part();
+        request.check_interrupt().is_ok()
+    })?;
+    outcome.findings.extend(parse::findings(files, &parsed));
+    let archive = Archive { job, files, parsed: &parsed };
+    outcome.sources = sources::outcomes(archive, &before);
+    let steps: Vec<Step> = match (&job.migrations, request.command) {
+        (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
+        _ => Vec::new(),
+    };
+    if parse::blocked(&outcome.findings) {
+        inside::without_database(archive, store, outcome)?;
+        outcome.judge();
+        return Ok(());
+    }
+    store.begin()?;
+    let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
+        outcome.judge();
+        request.check_interrupt()?;
+        if outcome.run.status == RunStatus::Failed {
+            return Ok(());
+        }
+        outcome.run.finished_at = now();
+        record(request, outcome, store)?;
+        store.commit()
+    });
+    if result.is_err() || outcome.run.status == RunStatus::Failed {
+        store.rollback();
+    }
+    result
+}
+
+/// Records run, checks and findings. The files are recorded where rows refer to them, before the load.
+fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result<()> {
+    let run = &outcome.run;
+    let id = run.id.unwrap_or_default();
+    store.record_evidence(id, &outcome.checks, &outcome.findings)?;
+    let report = serde_json::to_string(outcome).unwrap_or_default();
+    store.record_run(&RunRecord {
+        id,
+        job: &run.job,
+        job_sha256: &run.job_sha256,
+        command: request.command.word(),
+        status: run.status.word(),
+        exit_code: outcome.exit_code,
+        started_at: &run.started_at,
+        finished_at: &run.finished_at,
+        database: &run.database,
+        report: &report,
+    })
+}
+
+/// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
+fn record_failure(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) {
+    outcome.run.finished_at = now();
+    let result = store.begin().and_then(|()| {
+        store.ensure_own_tables()?;
+        record_files(outcome, store)?;
+        record(request, outcome, store)?;
+        store.commit()
+    });
+    if let Err(stop) = result {
+        store.rollback();
+        let message = format!("the failed run could not be recorded: {}", stop.message);
+        outcome.findings.push(Finding::new(
+            Severity::Warning,
+            Subject::Database,
+            "not-recorded",
+            message,
+            "this report is the only record of it",
+        ));
+    }
+}
+
+/// Records the files of the run; gives their ids.
+fn record_files(outcome: &Outcome, store: &mut Store) -> Result<Vec<i64>> {
+    let records: Vec<FileRecord<'_>> = outcome
+        .sources
+        .iter()
+        .map(|s| FileRecord { source: &s.source, path: &s.path, sha256: &s.sha256, size: s.size, encoding: &s.encoding, status: &s.status })
+        .collect();
+    store.record_files(outcome.run.id.unwrap_or_default(), &records)
+}
+
+/// The folder that relative patterns start from: the one named, else the job file's.
+pub fn root(job: &Job, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(path) => path.to_owned(),
+        None if job.folder.as_os_str().is_empty() => PathBuf::from("."),
+        None => job.folder.clone(),
+    }
+}

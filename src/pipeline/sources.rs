@@ -1,0 +1,87 @@
+//! What became of each source file, and of each of its lines or values.
+
+use crate::assemble::{Archive, Calculation, Standing};
+use crate::report::{Outcome, SourceOutcome};
+use std::collections::{BTreeMap, BTreeSet};
+use tieout_parsers::{Parsed, Unit};
+
+/// The files as they were read; which are superseded comes with [`mark`]. `before` are path and hash of the files of the
+/// job's last run that went through.
+pub(super) fn outcomes(archive: Archive<'_>, before: &BTreeSet<(String, String)>) -> Vec<SourceOutcome> {
+    let files = archive.files.iter().zip(archive.parsed);
+    files
+        .map(|(file, parsed)| {
+            let source = &archive.job.sources[file.source];
+            let known = before.contains(&(file.path.clone(), file.sha256.clone()));
+            let status = match parsed {
+                None => "excluded",
+                Some(p) if p.is_rejected() => "rejected",
+                Some(_) if known => "unchanged",
+                Some(_) => "loaded",
+            };
+            let nothing = Parsed::default();
+            let parsed = parsed.as_ref().unwrap_or(&nothing);
+            let tally = &parsed.tally;
+            SourceOutcome {
+                source: source.name.clone(),
+                path: file.path.clone(),
+                sha256: file.sha256.clone(),
+                status: status.to_owned(),
+                reason: file.excluded.clone(),
+                records: parsed.records.iter().map(|r| r.value.rows()).sum(),
+                size: file.size,
+                format: source.format.name().to_owned(),
+                encoding: parsed.encoding.to_owned(),
+                unit: if tally.unit == Unit::Values { "values" } else { "lines" }.to_owned(),
+                read: tally.read,
+                loaded: tally.used,
+                superseded: 0,
+                duplicate: 0,
+                ignored: tally.ignored.iter().map(|(rule, n)| ((*rule).to_owned(), *n)).collect::<BTreeMap<_, _>>(),
+                rejected: tally.rejected,
+            }
+        })
+        .collect()
+}
+
+/// Notes which calculations are superseded or duplicates of others.
+pub(super) fn mark(outcome: &mut Outcome, calculations: &[Calculation<'_>]) {
+    for calculation in calculations {
+        let source = &mut outcome.sources[calculation.file];
+        let used = std::mem::take(&mut source.loaded);
+        match calculation.standing {
+            Standing::Current => source.loaded = used,
+            Standing::Superseded => {
+                source.superseded = used;
+                source.status = "superseded".to_owned();
+                source.reason = Some(format!("a higher version of {} counts", calculation.rent.label));
+            }
+            Standing::Duplicate => {
+                source.duplicate = used;
+                source.status = "superseded".to_owned();
+                source.reason = Some("the same version stands in another file".to_owned());
+            }
+        }
+    }
+}
+
+/// Moves repeated lines from loaded to duplicate, as staging found them.
+pub(super) fn mark_duplicates(outcome: &mut Outcome) {
+    for finding in outcome.findings.iter().filter(|f| f.code == "duplicate") {
+        let source = outcome.sources.iter_mut().find(|s| Some(&s.path) == finding.path.as_ref() && s.loaded > 0);
+        if let Some(source) = source {
+            source.loaded -= 1;
+            source.duplicate += 1;
+        }
+    }
+}
+
+/// Nothing was written: what would have been loaded was not. The counts of reading stay as evidence.
+pub(super) fn nothing_written(outcome: &mut Outcome) {
+    for counts in outcome.tables.values_mut() {
+        (counts.inserted, counts.updated, counts.deleted) = (0, 0, 0);
+    }
+    for step in outcome.migrations.iter_mut().filter(|s| s.status != "recorded") {
+        step.status = "rolled back".to_owned();
+    }
+}

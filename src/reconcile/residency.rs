@@ -1,0 +1,115 @@
+//! `residency`: did the people of a calculation live there in the month its name says? When not in that month nor in one
+//! beside it, the file is mislabelled, and the months that would fit are listed, best first.
+
+use crate::assemble::{Calculation, People, Standing};
+use crate::evidence::{Check, Finding, Severity, Status, Subject};
+use std::collections::BTreeMap;
+use tieout_parsers::{Decimal, Month, RentCalculation, Tenant};
+
+/// How many fitting months a message names.
+const NAMED: usize = 4;
+
+/// One check for each calculation, and a finding for each whose month does not fit.
+pub fn residency(calculations: &[Calculation<'_>], people: &People) -> (Vec<Check>, Vec<Finding>) {
+    let (mut checks, mut findings) = (Vec::new(), Vec::new());
+    for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
+        let rent = calculation.rent;
+        let tenants: Vec<&Tenant> = rent.shares.iter().filter_map(|s| people.by_name(&s.name)).map(|p| &p.tenant).collect();
+        let mut check = Check::new("residency", calculation.name(), Severity::Error);
+        let absent: Vec<&Tenant> = tenants.iter().filter(|t| !t.resident_in(rent.label)).copied().collect();
+        check.expected = Some(tenants.len().to_string());
+        check.actual = Some((tenants.len() - absent.len()).to_string());
+        check.difference = Some(format!("-{}", absent.len()));
+        if absent.is_empty() {
+            check.status = Status::Match;
+            check.difference = Some("0".into());
+            checks.push(check);
+            continue;
+        }
+        let fitting = fitting_months(calculation, &tenants, calculations);
+        let beside: Vec<&Fit> = fitting.iter().filter(|f| f.month.until(rent.label).abs() == 1).collect();
+        let who: Vec<String> = absent.iter().map(|t| format!("{} ({})", t.name, residency_words(t))).collect();
+        let verdict = format!("{}: {} of {} were not resident: {}", rent.label, absent.len(), tenants.len(), who.join(", "));
+        check.status = Status::Difference;
+        if let Some(fit) = beside.first() {
+            check.severity = Severity::Warning;
+            check.explanation = Some(format!("a month off: {} fits everybody", fit.month));
+            let message = format!("{verdict}; {} fits everybody, so the name means another month here", fit.month);
+            findings.push(
+                Finding::warning("month-off", message, "see `period` of the source; nothing to do where archives mix both meanings")
+                    .about(calculation.path),
+            );
+        } else {
+            let months = fit_words(&fitting);
+            check.explanation = Some(months.clone());
+            check.severity = if calculation.standing == Standing::Current { Severity::Error } else { Severity::Warning };
+            let hint = format!(
+                "find out which month it is; then rename the file, or exclude it with a reason: exclude = [{{ file = \"{}\", sha256 = \"…\", reason = \"…\" }}]",
+                calculation.path
+            );
+            let message = format!("{verdict}; {months}");
+            findings.push(Finding::new(check.severity, Subject::Check, "mislabelled-file", message, hint).about(calculation.path));
+        }
+        checks.push(check);
+    }
+    (checks, findings)
+}
+
+/// A month in which everybody lived there.
+struct Fit {
+    month: Month,
+    /// Whose costs the file's `drift` equals, and how.
+    identity: Option<String>,
+}
+
+fn fit_words(fitting: &[Fit]) -> String {
+    let Some(best) = fitting.first() else { return "no month fits everybody".to_owned() };
+    let identity = best.identity.as_ref().map_or(String::new(), |i| format!(" and {i}"));
+    let others: Vec<String> = fitting.iter().skip(1).take(NAMED).map(|f| f.month.to_string()).collect();
+    let more = if fitting.len() > NAMED + 1 { format!(" and {} more", fitting.len() - NAMED - 1) } else { String::new() };
+    let others = if others.is_empty() { String::new() } else { format!("; {}{more} would fit, too", others.join(", ")) };
+    format!("{} fits all{identity}{others}", best.month)
+}
+
+/// The months that fit everybody, best first: by the drift identity, then by nearness to the date of the calculation.
+fn fitting_months(calculation: &Calculation<'_>, tenants: &[&Tenant], all: &[Calculation<'_>]) -> Vec<Fit> {
+    let rent = calculation.rent;
+    let calculated = rent.calculated_at.map(|t| Month::of(t.to_zoned(jiff::tz::TimeZone::UTC).date()));
+    let identities = drift_identities(rent, all);
+    let anchor = calculated.unwrap_or(rent.label);
+    let starts = tenants.iter().filter_map(|t| t.start).map(Month::of);
+    // Everybody is there from the last one's start on; without any start, look two years back.
+    let from = starts.max().unwrap_or(anchor.min(rent.label).plus(-24));
+    let departures = tenants.iter().filter_map(|t| t.departure).map(Month::of);
+    let to = departures.min().unwrap_or(anchor.max(rent.label).plus(1));
+    let months = (0..=from.until(to).max(-1)).map(|n| from.plus(n));
+    let mut fitting: Vec<Fit> = months
+        .filter(|m| tenants.iter().all(|t| t.resident_in(*m)))
+        .map(|month| Fit { month, identity: identities.get(&month).cloned() })
+        .collect();
+    fitting.sort_by_key(|f| (f.identity.is_none(), f.month.until(anchor).abs(), f.month));
+    fitting
+}
+
+/// The months of other calculations whose el + bredband + drift_rakning is this one's `drift`.
+fn drift_identities(rent: &RentCalculation, all: &[Calculation<'_>]) -> BTreeMap<Month, String> {
+    let Some(drift) = rent.nonzero("drift") else { return BTreeMap::new() };
+    let parts = |other: &RentCalculation| ["el", "bredband", "drift_rakning"].map(|key| other.nonzero(key).unwrap_or(Decimal::ZERO));
+    all.iter()
+        .filter(|other| !std::ptr::eq(other.rent, rent) && parts(other.rent).iter().sum::<Decimal>() == drift)
+        .map(|other| {
+            let [el, bredband, invoice] = parts(other.rent).map(|d| d.normalize());
+            let words = format!("its drift equals {} ({el} + {bredband} + {invoice} = {})", other.name(), drift.normalize());
+            (other.rent.label, words)
+        })
+        .collect()
+}
+
+fn residency_words(tenant: &Tenant) -> String {
+    match (tenant.start, tenant.departure) {
+        (Some(start), Some(departure)) => format!("there from {start} to {departure}"),
+        (Some(start), None) => format!("there from {start}"),
+        (None, Some(departure)) => format!("there until {departure}"),
+        (None, None) => "always there".to_owned(),
+    }
+}

@@ -1,0 +1,195 @@
+//! The outcome of a run: the one model that the JSON, the text and later reports are written from.
+
+mod text;
+mod write;
+
+pub use text::{Style, finding_text, text};
+pub use write::{claim_folder, report_file, write};
+
+use crate::error::Stop;
+use crate::evidence::{Check, Finding, Severity, Status, Subject};
+use crate::load::Counts;
+use crate::migrate::StepOutcome;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a run found and did. Its JSON is what scripts rely on: keys may come, none goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Identity.
+    pub run: RunInfo,
+    /// Every source file.
+    pub sources: Vec<SourceOutcome>,
+    /// Schema steps.
+    pub migrations: Vec<StepOutcome>,
+    /// What was loaded, by table.
+    pub tables: BTreeMap<String, Counts>,
+    /// Every check, in every group.
+    pub checks: Vec<Check>,
+    /// Everything found.
+    pub findings: Vec<Finding>,
+    /// What was assumed, in words.
+    pub assumptions: Vec<String>,
+    /// The backup taken before; none in this version.
+    pub backup: Option<serde_json::Value>,
+    /// The report for people; `None` when none could be written.
+    pub report: Option<String>,
+    /// The exit code of the process.
+    pub exit_code: i32,
+}
+
+/// This moment in UTC, to the millisecond.
+pub fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// Who, what, when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Number; `None` when the database could not be asked.
+    pub id: Option<i64>,
+    /// The job's name.
+    pub job: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Begin, UTC.
+    pub started_at: String,
+    /// End, UTC.
+    pub finished_at: String,
+    /// The database, without password.
+    pub database: String,
+    /// `run` or `import`.
+    pub command: String,
+    /// Where the sources were found.
+    pub root: String,
+    /// SHA-256 of the job file.
+    pub job_sha256: String,
+    /// The currency of every amount.
+    pub currency: String,
+    /// The program's version.
+    pub version: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Something was written, and everything ties out.
+    Committed,
+    /// Everything ties out, and nothing was to be written.
+    Unchanged,
+    /// Nothing was written.
+    Failed,
+}
+
+impl RunStatus {
+    /// As it is written in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunStatus::Committed => "committed",
+            RunStatus::Unchanged => "unchanged",
+            RunStatus::Failed => "failed",
+        }
+    }
+}
+
+/// A source file, and what became of each of its lines or values: read = loaded + superseded + duplicate + ignored +
+/// rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceOutcome {
+    /// The source's name.
+    pub source: String,
+    /// Path below the root.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// `loaded`, `unchanged`, `superseded`, `excluded`, `rejected`.
+    pub status: String,
+    /// Why, where that is not plain.
+    pub reason: Option<String>,
+    /// Rows it states.
+    pub records: usize,
+    /// Bytes.
+    pub size: u64,
+    /// The format's name.
+    pub format: String,
+    /// The encoding it was read as.
+    pub encoding: String,
+    /// What is counted below: `lines` or `values`.
+    pub unit: String,
+    /// How many there are.
+    pub read: usize,
+    /// How many became rows.
+    pub loaded: usize,
+    /// How many stand in a version that does not count.
+    pub superseded: usize,
+    /// How many repeat others.
+    pub duplicate: usize,
+    /// How many each rule ignored.
+    pub ignored: BTreeMap<String, usize>,
+    /// How many were refused.
+    pub rejected: usize,
+}
+
+impl SourceOutcome {
+    /// Whether every line or value is accounted for.
+    pub fn balances(&self) -> bool {
+        self.read == self.loaded + self.superseded + self.duplicate + self.rejected + self.ignored.values().sum::<usize>()
+    }
+}
+
+impl Outcome {
+    /// The outcome of a run that has just begun: nothing is known, so it is a failure.
+    pub fn begin(job: String, command: &str) -> Outcome {
+        let run = RunInfo {
+            id: None,
+            job,
+            status: RunStatus::Failed,
+            started_at: now(),
+            finished_at: now(),
+            database: String::new(),
+            command: command.to_owned(),
+            root: String::new(),
+            job_sha256: String::new(),
+            currency: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Outcome {
+            run,
+            sources: Vec::new(),
+            migrations: Vec::new(),
+            tables: BTreeMap::new(),
+            checks: Vec::new(),
+            findings: Vec::new(),
+            assumptions: Vec::new(),
+            backup: None,
+            report: None,
+            exit_code: 0,
+        }
+    }
+
+    /// Decides from what was found how the run ends, and with which exit code.
+    pub fn judge(&mut self) {
+        let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.subject);
+        let worst = errors.chain(self.checks.iter().filter(|c| c.fails()).map(|_| Subject::Check)).max();
+        self.exit_code = worst.map_or(0, Subject::exit_code);
+        self.run.status = match (worst, self.tables.values().any(Counts::wrote) || self.migrations.iter().any(|s| s.status == "applied")) {
+            (Some(_), _) => RunStatus::Failed,
+            (None, true) => RunStatus::Committed,
+            (None, false) => RunStatus::Unchanged,
+        };
+    }
+
+    /// Ends the run with a stop.
+    pub fn stop(&mut self, stop: &Stop) {
+        self.findings.push(stop.finding());
+        self.run.status = RunStatus::Failed;
+        self.exit_code = stop.subject.exit_code();
+    }
+
+    /// Whether the run ties out, but with differences or warnings that somebody should look at.
+    pub fn has_exceptions(&self) -> bool {
+        let passed_on = |c: &Check| !matches!(c.status, Status::Match | Status::Derived);
+        self.checks.iter().any(passed_on) || self.findings.iter().any(|f| f.severity == Severity::Warning)
+    }
+}

@@ -1,0 +1,310 @@
+//! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
+
+use super::{Outcome, RunStatus};
+use crate::evidence::{Check, Finding, Severity, Side, Status};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// How many findings of one kind are shown in full.
+const SHOWN: usize = 5;
+
+/// How to render.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colours.
+    pub color: bool,
+    /// Every check and finding, with operands.
+    pub verbose: bool,
+}
+
+impl Style {
+    /// For files: complete, without colours.
+    pub fn plain() -> Style {
+        Style { color: false, verbose: true }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn severity(self, severity: Severity, text: &str) -> String {
+        match severity {
+            Severity::Error => self.paint("1;31", text),
+            Severity::Warning => self.paint("33", text),
+            Severity::Info => self.paint("36", text),
+        }
+    }
+}
+
+/// Renders an outcome.
+pub fn text(outcome: &Outcome, style: Style) -> String {
+    let mut out = String::new();
+    conclusion(&mut out, outcome, style);
+    sources(&mut out, outcome, style);
+    migrations(&mut out, outcome, style);
+    tables(&mut out, outcome, style);
+    checks(&mut out, outcome, style);
+    findings(&mut out, outcome, style);
+    if !outcome.assumptions.is_empty() {
+        heading(&mut out, style, "Assumptions");
+        for assumption in &outcome.assumptions {
+            line(&mut out, &format!("  {}", clean(assumption)));
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+fn heading(out: &mut String, style: Style, text: &str) {
+    line(out, "");
+    line(out, &style.bold(text));
+}
+
+fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
+    let run = &outcome.run;
+    let (code, words) = match run.status {
+        RunStatus::Failed => ("1;31", "DOES NOT TIE OUT: nothing was written"),
+        _ if outcome.has_exceptions() => ("1;32", "TIES OUT, with exceptions to look at"),
+        _ => ("1;32", "TIES OUT"),
+    };
+    let status = match run.status {
+        RunStatus::Committed => "committed",
+        RunStatus::Unchanged => "unchanged: the database already holds all of it",
+        RunStatus::Failed => "failed",
+    };
+    line(out, &style.paint(code, words));
+    let number = run.id.map_or(String::new(), |id| format!(" {id}"));
+    line(out, &format!("{} · run{number} · {status} · {}", clean(&run.job), clean(&run.database)));
+    if style.verbose {
+        line(
+            out,
+            &format!("begun {} · ended {} · tieout {} · amounts in {}", run.started_at, run.finished_at, run.version, clean(&run.currency)),
+        );
+        line(out, &format!("root {} · job file SHA-256 {}", clean(&run.root), run.job_sha256));
+    }
+}
+
+fn sources(out: &mut String, outcome: &Outcome, style: Style) {
+    if outcome.sources.is_empty() {
+        return;
+    }
+    heading(out, style, "Sources");
+    let mut groups: BTreeMap<&str, Vec<&super::SourceOutcome>> = BTreeMap::new();
+    for source in &outcome.sources {
+        groups.entry(&source.source).or_default().push(source);
+    }
+    let mut rows = vec![["", "files", "loaded", "unchanged", "superseded", "excluded", "rejected", "rows"].map(str::to_owned).to_vec()];
+    for (name, files) in &groups {
+        let count = |status: &str| files.iter().filter(|f| f.status == status).count();
+        let states = ["loaded", "unchanged", "superseded", "excluded", "rejected"].map(|s| number(count(s)));
+        let rows_in: usize = files.iter().filter(|f| f.status == "loaded" || f.status == "unchanged").map(|f| f.records).sum();
+        rows.push([vec![clean(name), number(files.len())], states.to_vec(), vec![number(rows_in)]].concat());
+    }
+    table(out, &rows);
+    if !style.verbose {
+        return;
+    }
+    heading(out, style, "Files: every line or value accounted for");
+    let mut rows =
+        vec![["", "status", "of", "read", "loaded", "superseded", "duplicate", "ignored", "rejected", ""].map(str::to_owned).to_vec()];
+    for file in &outcome.sources {
+        let ignored: usize = file.ignored.values().sum();
+        let counts = [file.read, file.loaded, file.superseded, file.duplicate, ignored, file.rejected].map(number);
+        let note = if file.balances() { String::new() } else { "DOES NOT ADD UP".to_owned() };
+        rows.push([vec![clean(&file.path), file.status.clone(), file.unit.clone()], counts.to_vec(), vec![note]].concat());
+    }
+    table(out, &rows);
+    for file in &outcome.sources {
+        let ignored: Vec<String> = file.ignored.iter().map(|(rule, n)| format!("{n} {rule}")).collect();
+        let ignored = if ignored.is_empty() { String::new() } else { format!(" · ignored: {}", ignored.join(", ")) };
+        let reason = file.reason.as_ref().map_or(String::new(), |r| format!(" · {}", clean(r)));
+        line(out, &format!("  {} · {} bytes · {} · SHA-256 {}{ignored}{reason}", clean(&file.path), file.size, file.encoding, file.sha256));
+    }
+}
+
+fn migrations(out: &mut String, outcome: &Outcome, style: Style) {
+    let done: Vec<_> = outcome.migrations.iter().filter(|s| style.verbose || s.status != "recorded").collect();
+    if done.is_empty() {
+        return;
+    }
+    heading(out, style, "Schema");
+    let rows: Vec<Vec<String>> = done.iter().map(|s| vec![clean(&s.name), s.status.clone()]).collect();
+    table(out, &rows);
+}
+
+fn tables(out: &mut String, outcome: &Outcome, style: Style) {
+    if outcome.tables.is_empty() {
+        return;
+    }
+    heading(out, style, "Tables");
+    let mut rows = vec![["", "read", "inserted", "updated", "unchanged", "duplicate", "rejected"].map(str::to_owned).to_vec()];
+    for (name, c) in &outcome.tables {
+        let counts = [c.read, c.inserted, c.updated, c.unchanged, c.duplicate, c.rejected].map(number);
+        rows.push([vec![clean(name)], counts.to_vec()].concat());
+    }
+    table(out, &rows);
+}
+
+fn checks(out: &mut String, outcome: &Outcome, style: Style) {
+    if outcome.checks.is_empty() {
+        return;
+    }
+    heading(out, style, "Checks");
+    let mut names: Vec<&str> = Vec::new();
+    for check in &outcome.checks {
+        if !names.contains(&check.name.as_str()) {
+            names.push(&check.name);
+        }
+    }
+    for name in names {
+        let group: Vec<&Check> = outcome.checks.iter().filter(|c| c.name == name).collect();
+        let mut by_status: BTreeMap<Status, usize> = BTreeMap::new();
+        for check in &group {
+            *by_status.entry(check.status).or_default() += 1;
+        }
+        let counts: Vec<String> = by_status.iter().map(|(status, n)| format!("{n} {status}")).collect();
+        line(out, &format!("  {}  {}", clean(name), counts.join(", ")));
+        let shown: Vec<&&Check> = group.iter().filter(|c| style.verbose || !matches!(c.status, Status::Match | Status::Derived)).collect();
+        let mut rows = Vec::new();
+        for check in &shown {
+            let side = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".into());
+            let delta = check.difference.as_deref().filter(|d| *d != "0").unwrap_or("");
+            let severity = if check.fails() {
+                Severity::Error
+            } else if check.status == Status::Match || check.status == Status::Derived {
+                Severity::Info
+            } else {
+                Severity::Warning
+            };
+            let why = check.explanation.as_deref().map(clean).unwrap_or_default();
+            let status = check.status.to_string();
+            rows.push((
+                severity,
+                vec![
+                    format!("  {}", clean(&check.group)),
+                    side(&check.actual),
+                    "against".into(),
+                    side(&check.expected),
+                    delta.to_owned(),
+                    status,
+                    why,
+                ],
+                *check,
+            ));
+        }
+        let texts: Vec<Vec<String>> = rows.iter().map(|r| r.1.clone()).collect();
+        let lines = aligned(&texts);
+        for ((severity, _, check), text) in rows.iter().zip(lines) {
+            let text = if *severity == Severity::Info { text } else { style.severity(*severity, &text) };
+            line(out, &format!("  {text}"));
+            if style.verbose {
+                operands(out, check);
+            }
+        }
+        if let Some(because) = shown.iter().find_map(|c| c.because.as_ref().zip(c.tolerance.as_ref())).filter(|(_, t)| *t != "0") {
+            line(out, &format!("    tolerance {}: {}", because.1, clean(because.0)));
+        }
+    }
+}
+
+fn operands(out: &mut String, check: &Check) {
+    for operand in &check.operands {
+        let sign = match operand.side {
+            Side::Expected => "expected",
+            Side::Actual => "actual",
+        };
+        let place = operand.path.as_ref().map(|p| crate::evidence::place(p, operand.line.zip(operand.column), operand.pointer.as_deref()));
+        let place = place.map_or(String::new(), |p| format!(" · {}", clean(&p)));
+        line(out, &format!("        {sign} {} {}{place}", clean(&operand.label), clean(&operand.value)));
+    }
+}
+
+fn findings(out: &mut String, outcome: &Outcome, style: Style) {
+    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Info, "Notes")] {
+        let found: Vec<&Finding> = outcome.findings.iter().filter(|f| f.severity == severity).collect();
+        if found.is_empty() {
+            continue;
+        }
+        heading(out, style, title);
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for finding in found {
+            let n = seen.entry(&finding.code).or_default();
+            *n += 1;
+            if style.verbose || *n <= SHOWN {
+                one_finding(out, finding, style);
+            }
+        }
+        for (code, n) in seen.into_iter().filter(|(_, n)| !style.verbose && *n > SHOWN) {
+            line(out, &format!("  … and {} more of the kind {code}: see the report", n - SHOWN));
+        }
+    }
+}
+
+fn one_finding(out: &mut String, finding: &Finding, style: Style) {
+    let place = finding.place().map_or(String::new(), |p| format!("{}: ", clean(&p)));
+    let code = style.severity(finding.severity, &finding.code);
+    line(out, &format!("  {code}  {place}{}", clean(&finding.message)));
+    if let (Some(quote), Some(column)) = (&finding.quote, finding.column) {
+        line(out, &format!("      {}", clean(quote)));
+        // The caret stands under the character: what is before it is repeated as blanks, tabs as tabs.
+        let before: String = quote.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        line(out, &format!("      {before}^"));
+    }
+    if !finding.hint.is_empty() {
+        line(out, &format!("      → {}", clean(&finding.hint)));
+    }
+}
+
+/// One finding as text.
+pub fn finding_text(finding: &Finding, style: Style) -> String {
+    let mut out = String::new();
+    one_finding(&mut out, finding, style);
+    out
+}
+
+/// Rows of cells in columns, the first to the left, numbers to the right.
+fn table(out: &mut String, rows: &[Vec<String>]) {
+    for row in aligned(rows) {
+        line(out, &format!("  {row}"));
+    }
+}
+
+fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let width = |text: &str| text.chars().count();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| width(t)).max().unwrap_or(0)).collect();
+    let figures =
+        |c: usize| rows.iter().any(|r| r.get(c).is_some_and(|t| t.ends_with(|c: char| c.is_ascii_digit()) && c > 0 && !t.contains(' ')));
+    let right: Vec<bool> = (0..columns).map(figures).collect();
+    rows.iter()
+        .map(|row| {
+            let mut text = String::new();
+            for (c, cell) in row.iter().enumerate().filter(|(c, _)| widths[*c] > 0) {
+                let pad = " ".repeat(widths[c] - width(cell));
+                let _ = if right[c] { write!(text, "{pad}{cell}  ") } else { write!(text, "{cell}{pad}  ") };
+            }
+            text.trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// A count, nothing as a dot, so that what is there stands out.
+fn number(n: usize) -> String {
+    if n == 0 { "·".into() } else { n.to_string() }
+}
+
+/// A text from files or databases, made harmless for a terminal: no control characters, no changes of direction.
+fn clean(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() && c != '\t' && c != '\n' || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}

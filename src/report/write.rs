@@ -1,0 +1,49 @@
+//! Writes a report folder: `report.json` and `report.txt`, both from the one model.
+
+use super::{Outcome, Style, text};
+use crate::error::{Result, Stop};
+use std::path::{Path, PathBuf};
+
+/// Makes the folder for a run's report before anything else is done, so that a run never ends without a place to say
+/// how. An earlier run's folder is never written over: the next free name is taken, unless the user named the folder.
+pub fn claim_folder(named: Option<&Path>, job: &str, run: i64) -> Result<PathBuf> {
+    let cannot = |path: &Path, e: std::io::Error| {
+        Stop::usage(
+            format!("cannot make the report folder {}: {e}", path.display()),
+            "choose a place that can be written to with --report DIR",
+        )
+    };
+    if let Some(path) = named {
+        return std::fs::create_dir_all(path).map_err(|e| cannot(path, e)).map(|()| path.to_owned());
+    }
+    let parent = Path::new("tieout-reports");
+    std::fs::create_dir_all(parent).map_err(|e| cannot(parent, e))?;
+    for n in 1.. {
+        let name = if n == 1 { format!("{job}-{run}") } else { format!("{job}-{run}-{n}") };
+        let path = parent.join(name);
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(cannot(&path, e)),
+        }
+    }
+    Err(Stop::usage("there is no free name for a report folder", "choose one with --report DIR"))
+}
+
+/// The path of the report for people within a folder.
+pub fn report_file(folder: &Path) -> PathBuf {
+    folder.join("report.txt")
+}
+
+/// Writes the reports into a folder.
+pub fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
+    let put = |name: &str, content: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|e| {
+            Stop::usage(format!("cannot write {}: {e}", path.display()), "the outcome is kept in the database: `tieout report` prints it")
+        })
+    };
+    let json = serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n";
+    put("report.json", json)?;
+    put("report.txt", text(outcome, Style::plain()))
+}

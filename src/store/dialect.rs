@@ -1,0 +1,58 @@
+//! What differs between the two databases in the SQL itself: names, texts, casts, comparisons.
+
+use super::shape::ShapeColumn;
+use crate::table::Kind;
+
+/// The one function that quotes a name. Both databases take double quotes, doubled within.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Which database's SQL to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// One expression that gives several values as a JSON list of texts.
+    pub(super) fn texts(self, expressions: &[&str]) -> String {
+        let cast = |e: &&str| format!("CAST({e} AS TEXT)");
+        let each = expressions.iter().map(cast).collect::<Vec<_>>().join(", ");
+        match self {
+            Dialect::Sqlite => format!("json_array({each})"),
+            Dialect::Postgres => format!("json_build_array({each})::text"),
+        }
+    }
+
+    /// The staged text `expression` as a value for `column`. SQLite converts by the column's affinity.
+    pub(super) fn cast(self, expression: &str, column: &ShapeColumn) -> String {
+        match self {
+            Dialect::Sqlite => expression.to_owned(),
+            Dialect::Postgres => format!("CAST({expression} AS {})", column.declared),
+        }
+    }
+
+    /// The text that is staged for a canonical text in `column`.
+    pub(super) fn stored(self, canonical: String, kind: Kind, column: &ShapeColumn) -> String {
+        let timed = self == Dialect::Sqlite && column.declared.contains("TIME");
+        if kind == Kind::Date && timed { canonical + " 00:00:00" } else { canonical }
+    }
+
+    /// Inequality in which NULL equals NULL.
+    pub(super) fn distinct(self, a: &str, b: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("{a} IS NOT {b}"),
+            Dialect::Postgres => format!("{a} IS DISTINCT FROM {b}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_quoted_name_cannot_end_its_quotation() {
+        assert_eq!(super::quote("a\"b; DROP TABLE x"), "\"a\"\"b; DROP TABLE x\"");
+    }
+}

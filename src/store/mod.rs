@@ -1,0 +1,197 @@
+//! The only place that knows SQLite from PostgreSQL: connecting, locking, transactions, reading, and what differs in SQL.
+//! What is loaded and why is not decided here.
+
+mod connection;
+mod dialect;
+mod lock;
+mod own;
+mod scratch;
+mod shape;
+mod stage;
+mod url;
+
+pub use dialect::quote;
+pub use lock::Lock;
+pub use own::{FileRecord, RunRecord, Written};
+pub use scratch::shapes_after;
+pub use shape::{Shape, ShapeColumn, TableShape};
+pub use stage::{Act, Decision, Run, Stage, Staged};
+pub use url::Target;
+
+use crate::error::{Result, Stop};
+use connection::AnyConnection;
+use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use diesel::deserialize::QueryableByName;
+use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{Nullable, Text};
+
+/// A row read as texts, one per column asked for.
+pub type Texts = Vec<Option<String>>;
+
+/// A connection to the user's database.
+pub struct Store {
+    connection: AnyConnection,
+}
+
+#[derive(QueryableByName)]
+struct JsonRow {
+    #[diesel(sql_type = Text)]
+    row: String,
+}
+
+impl Store {
+    /// Connects and takes the lock. An SQLite file that is not there yet is made.
+    pub fn open(target: &Target) -> Result<(Store, Lock)> {
+        match target {
+            Target::Sqlite(path) => {
+                let lock = Lock::beside(path)?;
+                Ok((Store::connect(target)?, lock))
+            }
+            Target::Postgres(_) => {
+                let mut store = Store::connect(target)?;
+                let lock = Lock::of_session(&mut store)?;
+                Ok((store, lock))
+            }
+        }
+    }
+
+    /// Connects for reading, beside whoever holds the lock.
+    pub fn read(target: &Target) -> Result<Store> {
+        if let Target::Sqlite(path) = target
+            && !path.is_file()
+        {
+            return Err(Stop::database(format!("there is no database {target}"), "check the path"));
+        }
+        Store::connect(target)
+    }
+
+    fn connect(target: &Target) -> Result<Store> {
+        let cannot = |e: ConnectionError| {
+            Stop::database(
+                format!("cannot connect to {target}: {}", e.to_string().trim()),
+                "check the database's address and that it is running",
+            )
+        };
+        match target {
+            Target::Sqlite(path) => {
+                let connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(cannot)?;
+                let mut store = Store { connection: AnyConnection::Sqlite(connection) };
+                store.execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;")?;
+                store.select(&["count(*)"], "FROM sqlite_master", &[]).map_err(|stop| {
+                    Stop::database(
+                        format!("{target} cannot be read: {}", stop.message),
+                        "check that it is an SQLite database and nobody holds it",
+                    )
+                })?;
+                Ok(store)
+            }
+            Target::Postgres(url) => {
+                let connection = PgConnection::establish(url).map_err(cannot)?;
+                let mut store = Store { connection: AnyConnection::Postgres(connection) };
+                store.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET client_min_messages = warning; SET standard_conforming_strings = on")?;
+                let version = store.select(&["current_setting('server_version_num')"], "", &[])?;
+                if version.first().and_then(|row| row[0].as_deref()).is_some_and(|v| v >= "140000") {
+                    // A run that was killed must not hold its lock until its statement ends.
+                    store.execute("SET client_connection_check_interval = '500ms'")?;
+                }
+                Ok(store)
+            }
+        }
+    }
+
+    /// A private, empty SQLite database in memory.
+    fn in_memory() -> Result<Store> {
+        let connection = SqliteConnection::establish(":memory:").map_err(|e| Stop::database(e.to_string(), ""))?;
+        Ok(Store { connection: AnyConnection::Sqlite(connection) })
+    }
+
+    /// Whether this is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.connection, AnyConnection::Postgres(_))
+    }
+
+    fn dialect(&self) -> dialect::Dialect {
+        if self.is_postgres() { dialect::Dialect::Postgres } else { dialect::Dialect::Sqlite }
+    }
+
+    /// `sqlite` or `postgres`: the name of the folder with this database's SQL.
+    pub fn backend(&self) -> &'static str {
+        if self.is_postgres() { "postgres" } else { "sqlite" }
+    }
+
+    /// Runs statements that give no rows.
+    pub fn execute(&mut self, sql: &str) -> Result<()> {
+        self.connection.batch_execute(sql).map_err(|e| refused(&e))
+    }
+
+    /// Runs one statement with bound texts; gives the number of rows it touched. Placeholders are `$1`, `$2` ….
+    pub fn change(&mut self, sql: &str, binds: &[Option<&str>]) -> Result<usize> {
+        bound(sql, binds).execute(&mut self.connection).map_err(|e| refused(&e))
+    }
+
+    /// Reads `SELECT expressions from`, each value as text.
+    pub fn select(&mut self, expressions: &[&str], from: &str, binds: &[Option<&str>]) -> Result<Vec<Texts>> {
+        let mut rows = Vec::new();
+        self.for_each(expressions, from, binds, |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Reads `SELECT expressions from` row by row, each value as text.
+    pub fn for_each(
+        &mut self,
+        expressions: &[&str],
+        from: &str,
+        binds: &[Option<&str>],
+        mut each: impl FnMut(Texts) -> Result<()>,
+    ) -> Result<()> {
+        let sql = format!("SELECT {} AS row {from}", self.dialect().texts(expressions));
+        let rows = bound(&sql, binds).load_iter::<JsonRow, DefaultLoadingMode>(&mut self.connection).map_err(|e| refused(&e))?;
+        for row in rows {
+            let row = row.map_err(|e| refused(&e))?.row;
+            each(serde_json::from_str(&row).map_err(|e| Stop::database(format!("cannot read a row back: {e}"), ""))?)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that no other writer can get in front of.
+    pub fn begin(&mut self) -> Result<()> {
+        let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        self.execute(sql)
+    }
+
+    /// Commits.
+    pub fn commit(&mut self) -> Result<()> {
+        self.execute("COMMIT")
+    }
+
+    /// Rolls back. A transaction that the database has already given up is no error here.
+    pub fn rollback(&mut self) {
+        let _ = self.execute("ROLLBACK");
+    }
+
+    /// Reads whole columns of a table, canonical: what a check works on.
+    pub fn column_texts(&mut self, table: &str, columns: &[&str], each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+        let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
+        let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
+        self.for_each(&quoted, &format!("FROM {}", quote(table)), &[], each)
+    }
+}
+
+/// A statement with texts for its placeholders.
+fn bound<'q>(sql: &'q str, binds: &[Option<&'q str>]) -> BoxedSqlQuery<'q, <AnyConnection as Connection>::Backend, SqlQuery> {
+    let query = diesel::sql_query(sql).into_boxed();
+    binds.iter().fold(query, |query, bind| query.bind::<Nullable<Text>, _>(*bind))
+}
+
+/// What the database said, in one sentence.
+fn refused(error: &diesel::result::Error) -> Stop {
+    let hint = match error {
+        diesel::result::Error::DatabaseError(_, info) => info.hint().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    };
+    Stop::database(format!("the database refused: {}", error.to_string().trim()), hint)
+}

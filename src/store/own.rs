@@ -1,0 +1,289 @@
+//! The program's own tables (`tieout_*`): runs, files, changes, checks, rejects, migrations. Their SQL lies in `sql/`.
+
+use super::{Store, Texts};
+use crate::error::{Result, Stop};
+use crate::evidence::{Check, Finding, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Version 1 of the own tables is recorded as this step of the job ''.
+const OWN_STEP: &str = "own_tables_1";
+
+/// A run, as it is recorded.
+pub struct RunRecord<'a> {
+    /// Number.
+    pub id: i64,
+    /// The job's name.
+    pub job: &'a str,
+    /// SHA-256 of the job file.
+    pub job_sha256: &'a str,
+    /// `run` or `import`.
+    pub command: &'a str,
+    /// `committed`, `unchanged`, `failed`.
+    pub status: &'a str,
+    /// Exit code.
+    pub exit_code: i32,
+    /// Begin, RFC 3339.
+    pub started_at: &'a str,
+    /// End, RFC 3339.
+    pub finished_at: &'a str,
+    /// The database, without password.
+    pub database: &'a str,
+    /// The whole outcome as JSON.
+    pub report: &'a str,
+}
+
+/// A source file of a run, as it is recorded.
+pub struct FileRecord<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Path below the root.
+    pub path: &'a str,
+    /// SHA-256.
+    pub sha256: &'a str,
+    /// Bytes.
+    pub size: u64,
+    /// The encoding it was read as.
+    pub encoding: &'a str,
+    /// What became of it.
+    pub status: &'a str,
+}
+
+/// Where an imported row came from.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// File, line, column, JSON pointer; empty for derived rows.
+    pub path: Option<String>,
+    /// Line.
+    pub line: Option<usize>,
+    /// Column.
+    pub column: Option<usize>,
+    /// JSON pointer.
+    pub pointer: Option<String>,
+    /// What it was derived from.
+    pub derived: Option<String>,
+}
+
+impl Store {
+    /// Makes the own tables where they are missing; refuses those of a later version of the program.
+    pub fn ensure_own_tables(&mut self) -> Result<()> {
+        if !self.has_table("tieout_run")? {
+            let sql = if self.is_postgres() {
+                include_str!("../../sql/postgres/own_tables.sql")
+            } else {
+                include_str!("../../sql/sqlite/own_tables.sql")
+            };
+            self.execute(sql)?;
+            return self.record_step("", OWN_STEP, "", "applied", None);
+        }
+        let steps = self.recorded_steps("")?;
+        if steps.keys().any(|name| name != OWN_STEP) {
+            return Err(Stop::database("the tables of tieout in this database were made by a later version", "use that version"));
+        }
+        Ok(())
+    }
+
+    /// The number of the next run.
+    pub fn next_run_id(&mut self) -> Result<i64> {
+        if !self.has_table("tieout_run")? {
+            return Ok(1);
+        }
+        let rows = self.select(&["coalesce(max(id), 0) + 1"], "FROM tieout_run", &[])?;
+        Ok(number(&rows, 0).unwrap_or(1))
+    }
+
+    /// Records a run.
+    pub fn record_run(&mut self, run: &RunRecord<'_>) -> Result<()> {
+        let (id, exit_code) = (run.id.to_string(), run.exit_code.to_string());
+        let values = [
+            &id,
+            run.job,
+            run.job_sha256,
+            run.command,
+            run.status,
+            &exit_code,
+            run.started_at,
+            run.finished_at,
+            run.database,
+            env!("CARGO_PKG_VERSION"),
+            run.report,
+        ];
+        let sql = "INSERT INTO tieout_run (id, job, job_sha256, command, status, exit_code, started_at, finished_at, database, version, report) \
+                   VALUES (CAST($1 AS BIGINT), $2, $3, $4, $5, CAST($6 AS BIGINT), $7, $8, $9, $10, $11)";
+        self.change(sql, &values.map(Some)).map(drop)
+    }
+
+    /// Records the files of a run; gives their ids, in order.
+    pub fn record_files(&mut self, run: i64, files: &[FileRecord<'_>]) -> Result<Vec<i64>> {
+        let run = run.to_string();
+        let rows: Vec<Vec<Option<String>>> = files
+            .iter()
+            .map(|f| [&run, f.source, f.path, f.sha256, &f.size.to_string(), f.encoding, f.status].map(|t| Some(t.to_owned())).to_vec())
+            .collect();
+        self.insert_rows(
+            "tieout_file",
+            &[
+                ("run_id", true),
+                ("source", false),
+                ("path", false),
+                ("sha256", false),
+                ("size", true),
+                ("encoding", false),
+                ("status", false),
+            ],
+            &rows,
+        )?;
+        let ids = self.select(&["id"], "FROM tieout_file WHERE run_id = CAST($1 AS BIGINT) ORDER BY id", &[Some(&run)])?;
+        Ok((0..ids.len()).filter_map(|i| number(&ids, i)).collect())
+    }
+
+    /// Records checks and error findings of a run.
+    pub fn record_evidence(&mut self, run: i64, checks: &[Check], findings: &[Finding]) -> Result<()> {
+        let run = Some(run.to_string());
+        let word = |v: serde_json::Result<serde_json::Value>| v.ok().and_then(|v| v.as_str().map(str::to_owned));
+        let rows: Vec<Texts> = checks
+            .iter()
+            .map(|c| {
+                let (status, severity) = (word(serde_json::to_value(c.status)), word(serde_json::to_value(c.severity)));
+                vec![
+                    run.clone(),
+                    Some(c.name.clone()),
+                    Some(c.group.clone()),
+                    c.expected.clone(),
+                    c.actual.clone(),
+                    c.difference.clone(),
+                    status,
+                    severity,
+                    c.explanation.clone(),
+                ]
+            })
+            .collect();
+        let columns = ["name", "group_name", "expected", "actual", "difference", "status", "severity", "explanation"];
+        let columns: Vec<(&str, bool)> = std::iter::once(("run_id", true)).chain(columns.map(|c| (c, false))).collect();
+        self.insert_rows("tieout_check", &columns, &rows)?;
+        let rows: Vec<Texts> = findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| {
+                let (line, column) = (f.line.map(|n| n.to_string()), f.column.map(|n| n.to_string()));
+                vec![
+                    run.clone(),
+                    f.path.clone(),
+                    line,
+                    column,
+                    f.pointer.clone(),
+                    Some(f.code.clone()),
+                    Some(f.message.clone()),
+                    f.quote.clone(),
+                ]
+            })
+            .collect();
+        let columns = [
+            ("run_id", true),
+            ("path", false),
+            ("line", true),
+            ("column", true),
+            ("pointer", false),
+            ("code", false),
+            ("message", false),
+            ("quote", false),
+        ];
+        self.insert_rows("tieout_reject", &columns, &rows)
+    }
+
+    /// Path and SHA-256 of every file of the job's last run that went through.
+    pub fn files_of_last_run(&mut self, job: &str) -> Result<BTreeSet<(String, String)>> {
+        if !self.has_table("tieout_run")? {
+            return Ok(BTreeSet::new());
+        }
+        let from = "FROM tieout_file WHERE run_id = (SELECT max(id) FROM tieout_run WHERE job = $1 AND status <> 'failed')";
+        let rows = self.select(&["path", "sha256"], from, &[Some(job)])?;
+        Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
+    }
+
+    /// The recorded steps of a job's migrations: name and hash.
+    pub fn recorded_steps(&mut self, job: &str) -> Result<BTreeMap<String, String>> {
+        if !self.has_table("tieout_migration")? {
+            return Ok(BTreeMap::new());
+        }
+        let rows = self.select(&["name", "sha256"], "FROM tieout_migration WHERE job = $1", &[Some(job)])?;
+        Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
+    }
+
+    /// Records that a step stands.
+    pub fn record_step(&mut self, job: &str, name: &str, sha256: &str, kind: &str, run: Option<i64>) -> Result<()> {
+        let (run, now) = (run.map(|r| r.to_string()), jiff::Timestamp::now().to_string());
+        let sql =
+            "INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), $6)";
+        self.change(sql, &[Some(job), Some(name), Some(sha256), Some(kind), run.as_deref(), Some(&now)]).map(drop)
+    }
+
+    /// Number and report of a run, the latest when none is named.
+    pub fn report_of(&mut self, run: Option<i64>) -> Result<Option<(i64, String)>> {
+        if !self.has_table("tieout_run")? {
+            return Ok(None);
+        }
+        let run = run.map(|r| r.to_string());
+        let from = "FROM tieout_run WHERE id = coalesce(CAST($1 AS BIGINT), (SELECT max(id) FROM tieout_run))";
+        let rows = self.select(&["id", "report"], from, &[run.as_deref()])?;
+        Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
+    }
+
+    /// The keys of a table's rows that an import of ours inserted.
+    pub fn inserted_keys(&mut self, table: &str) -> Result<BTreeSet<String>> {
+        if !self.has_table("tieout_change")? {
+            return Ok(BTreeSet::new());
+        }
+        let rows = self.select(&["row_key"], "FROM tieout_change WHERE table_name = $1 AND operation = 'insert'", &[Some(table)]);
+        Ok(rows?.into_iter().filter_map(|mut r| r[0].take()).collect())
+    }
+
+    /// Where rows came from, by key: the latest change of each.
+    pub fn written(&mut self, table: &str, keys: &BTreeSet<String>) -> Result<BTreeMap<String, Written>> {
+        let mut found = BTreeMap::new();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for chunk in keys.chunks(500) {
+            let marks: Vec<String> = (0..chunk.len()).map(|i| format!("${}", i + 2)).collect();
+            let from = format!(
+                "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id \
+                 WHERE c.table_name = $1 AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key)",
+                marks.join(", ")
+            );
+            let binds: Vec<Option<&str>> = std::iter::once(table).chain(chunk.iter().copied()).map(Some).collect();
+            for mut row in self.select(&["c.row_key", "f.path", "c.line", "c.\"column\"", "c.pointer", "c.derived"], &from, &binds)? {
+                let mut take = |i: usize| row[i].take();
+                let Some(key) = take(0) else { continue };
+                let count = |text: Option<String>| text.and_then(|t| t.parse().ok());
+                found.insert(
+                    key,
+                    Written { path: take(1), line: count(take(2)), column: count(take(3)), pointer: take(4), derived: take(5) },
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    /// Inserts rows of texts, many a statement; columns say whether they are numbers.
+    pub(super) fn insert_rows(&mut self, table: &str, columns: &[(&str, bool)], rows: &[Texts]) -> Result<()> {
+        let names: Vec<String> = columns.iter().map(|c| super::quote(c.0)).collect();
+        for chunk in rows.chunks((30_000 / columns.len().max(1)).clamp(1, 500)) {
+            let mut n = 0;
+            let tuples: Vec<String> = chunk
+                .iter()
+                .map(|_| {
+                    let marks = columns.iter().map(|(_, numeric)| {
+                        n += 1;
+                        if *numeric { format!("CAST(${n} AS BIGINT)") } else { format!("${n}") }
+                    });
+                    format!("({})", marks.collect::<Vec<_>>().join(", "))
+                })
+                .collect();
+            let binds: Vec<Option<&str>> = chunk.iter().flatten().map(Option::as_deref).collect();
+            self.change(&format!("INSERT INTO {} ({}) VALUES {}", super::quote(table), names.join(", "), tuples.join(", ")), &binds)?;
+        }
+        Ok(())
+    }
+}
+
+fn number(rows: &[Texts], i: usize) -> Option<i64> {
+    rows.get(i)?.first()?.as_deref()?.parse().ok()
+}

@@ -1,0 +1,137 @@
+//! What is done with staged rows: decisions noted, rows written and logged, everything read back.
+
+use super::Stage;
+use super::questions::LAST;
+use crate::error::Result;
+use crate::store::{Store, quote};
+use crate::table::{Column, Role};
+
+/// What is to happen with a staged row whose target row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The file holds: write it over the target row.
+    Update,
+    /// Equal after all (`24530.0` and `24530`).
+    Same,
+    /// Not to be touched.
+    Conflict,
+}
+
+/// A decision about a staged row.
+pub struct Decision {
+    /// The row.
+    pub seq: i64,
+    /// What to do.
+    pub act: Act,
+    /// The target row's content before, as recorded.
+    pub before: Option<String>,
+}
+
+impl Stage<'_> {
+    /// Notes what is to happen with rows.
+    pub fn decide(&self, store: &mut Store, decisions: &[Decision]) -> Result<()> {
+        for chunk in decisions.chunks(500) {
+            let mut binds = Vec::new();
+            let tuples: Vec<String> = chunk
+                .iter()
+                .map(|d| {
+                    binds.push(d.before.as_deref());
+                    let act = match d.act {
+                        Act::Update => "update",
+                        Act::Same => "same",
+                        Act::Conflict => "conflict",
+                    };
+                    format!("({}, '{act}', ${})", d.seq, binds.len())
+                })
+                .collect();
+            let sql = format!(
+                "WITH d (seq, act, before) AS (VALUES {}) UPDATE tieout_stage SET act = d.act, before = d.before FROM d WHERE tieout_stage.seq = d.seq",
+                tuples.join(", ")
+            );
+            store.change(&sql, &binds)?;
+        }
+        Ok(())
+    }
+
+    /// Inserts the new rows and updates the decided ones; gives how many of each.
+    pub fn apply(&self, store: &mut Store) -> Result<(usize, usize)> {
+        let dialect = store.dialect();
+        let names: Vec<String> = self.used.iter().map(|(_, c, _)| quote(&c.name)).collect();
+        let values: Vec<String> = (0..self.used.len()).map(|at| self.staged(dialect, at)).collect();
+        let sql = format!(
+            "INSERT INTO {} ({}) SELECT {} FROM tieout_stage s WHERE s.act = 'insert' ORDER BY s.seq",
+            self.target(),
+            names.join(", "),
+            values.join(", ")
+        );
+        let inserted = store.change(&sql, &[])?;
+        let sets: Vec<String> = self
+            .with(&[Role::Data, Role::UpdatedAt])
+            .map(|(at, c, _)| format!("{} = {}", quote(&c.name), self.staged(dialect, at)))
+            .collect();
+        if sets.is_empty() {
+            return Ok((inserted, 0));
+        }
+        let sql = format!(
+            "UPDATE {} AS t SET {} FROM tieout_stage s WHERE s.act = 'update' AND {}",
+            self.target(),
+            sets.join(", "),
+            self.same_key(dialect)
+        );
+        let updated = store.change(&sql, &[])?;
+        Ok((inserted, updated))
+    }
+
+    /// Records what was written, and what already stood there as the files say, in the change log.
+    pub fn log(&self, store: &mut Store, run: i64) -> Result<()> {
+        let into = "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, after, file_id, line, \"column\", pointer, derived)";
+        let values = |operation: &str| {
+            format!("SELECT {run}, $1, s.key, {operation}, s.before, s.content, s.file, s.line, s.col, s.pointer, s.derived")
+        };
+        let name = [Some(&*self.table.name)];
+        store
+            .change(&format!("{into} {} FROM tieout_stage s WHERE s.act IN ('insert', 'update') ORDER BY s.seq", values("s.act")), &name)?;
+        let distinct = store.dialect().distinct("l.after", "s.content");
+        let adopt = format!(
+            "{into} {} FROM tieout_stage s LEFT JOIN tieout_change l ON l.id = {LAST} WHERE coalesce(s.act, 'same') = 'same' AND {distinct} ORDER BY s.seq",
+            values("'adopt'")
+        );
+        store.change(&adopt, &name).map(drop)
+    }
+
+    /// Reads every staged row's target row back, row by row: `each` gets key, written operation, and column by column
+    /// (column, what was staged, what stands there).
+    pub fn read_back(
+        &self,
+        store: &mut Store,
+        mut each: impl FnMut(&str, &[(&Column, Option<String>, Option<String>)]) -> Result<()>,
+    ) -> Result<()> {
+        let dialect = store.dialect();
+        let columns: Vec<(usize, &Column)> = self.with(&[Role::Key, Role::Data, Role::InsertOnly]).map(|(at, c, _)| (at, c)).collect();
+        let mut expressions = vec!["s.key".to_owned(), "s.act".to_owned()];
+        for (at, column) in &columns {
+            expressions.extend([format!("s.v{at}"), format!("t.{}", quote(&column.name))]);
+        }
+        let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
+        let from =
+            format!("FROM tieout_stage s JOIN {} t ON {} WHERE coalesce(s.act, '') <> 'conflict'", self.target(), self.same_key(dialect));
+        store.for_each(&expressions, &from, &[], |row| {
+            let mut row = row.into_iter();
+            let key = row.next().flatten().unwrap_or_default();
+            let inserted = row.next().flatten().as_deref() == Some("insert");
+            let mut pairs = Vec::with_capacity(columns.len());
+            for (_, column) in &columns {
+                let (staged, target) = (row.next().flatten(), row.next().flatten());
+                if inserted || column.role != Role::InsertOnly {
+                    pairs.push((*column, staged, target));
+                }
+            }
+            each(&key, &pairs)
+        })
+    }
+
+    /// Takes the stage away.
+    pub fn close(self, store: &mut Store) -> Result<()> {
+        store.execute("DROP TABLE tieout_stage")
+    }
+}

@@ -1,0 +1,143 @@
+//! Staging: the rows of a table in a temporary table beside it, so that everything after is one statement for all rows.
+//! What a difference means is not decided here; see `load`.
+
+mod answers;
+mod copy;
+mod questions;
+
+pub use answers::{Act, Decision};
+pub use questions::Staged;
+
+use super::{Store, Texts, quote};
+use crate::error::{Result, Stop};
+use crate::store::shape::{ShapeColumn, TableShape};
+use crate::table::{Column, Role, Row, Table, row_id};
+
+/// What is the same for all rows of a load.
+pub struct Run<'a> {
+    /// The run's number.
+    pub id: i64,
+    /// The job's name.
+    pub job: &'a str,
+    /// The run's time, canonical: when rows are said to be created and updated.
+    pub at: &'a str,
+    /// Ids in `tieout_file`, by the file's index.
+    pub files: &'a [i64],
+}
+
+/// Staged rows of one table.
+pub struct Stage<'t> {
+    table: &'t Table,
+    /// Index, column and shape of every column that is written.
+    used: Vec<(usize, &'t Column, ShapeColumn)>,
+}
+
+/// The stage's own columns before those of the table; whether they are numbers.
+const OWN: [(&str, bool); 8] = [
+    ("seq", true),
+    ("key", false),
+    ("content", false),
+    ("file", true),
+    ("line", true),
+    ("col", true),
+    ("pointer", false),
+    ("derived", false),
+];
+
+impl<'t> Stage<'t> {
+    /// Opens a stage for a table; `how` says what to do when the table or a column is missing.
+    pub fn open(store: &mut Store, table: &'t Table, how: &str) -> Result<Stage<'t>> {
+        let name = &table.name;
+        let shape = store.table_shape(name)?;
+        let shape: TableShape = shape.ok_or_else(|| Stop::database(format!("the database has no table {name}"), how))?;
+        let mut used = Vec::new();
+        for (i, column) in table.columns.iter().enumerate() {
+            let numeric_id = |c: &ShapeColumn| column.role == Role::Id && c.declared.to_uppercase().contains("INT");
+            match shape.column(&column.name) {
+                Some(found) if !found.generated && !numeric_id(found) => used.push((i, column, found.clone())),
+                _ if matches!(column.role, Role::Key | Role::Data | Role::InsertOnly) => {
+                    return Err(Stop::database(format!("the table {name} has no column {} to write to", column.name), how));
+                }
+                _ => {}
+            }
+        }
+        let own = OWN.map(|(name, numeric)| format!("{name} {}", if numeric { "BIGINT" } else { "TEXT" })).join(", ");
+        let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
+        store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT)"))?;
+        Ok(Stage { table, used })
+    }
+
+    /// Writes rows into the stage; gives how many.
+    pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Row>, run: &Run<'_>) -> Result<usize> {
+        let dialect = store.dialect();
+        let mut count = 0;
+        let mut lines = rows.map(|row| {
+            count += 1;
+            self.line(dialect, count, row, run)
+        });
+        let names: Vec<String> = (0..self.used.len()).map(|i| format!("v{i}")).collect();
+        let columns: Vec<(&str, bool)> = OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), false))).collect();
+        loop {
+            let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            match &mut store.connection {
+                super::AnyConnection::Postgres(connection) => copy::copy(connection, &chunk)?,
+                super::AnyConnection::Sqlite(_) => store.insert_rows("tieout_stage", &columns, &chunk)?,
+            }
+        }
+        drop(lines);
+        store.execute("CREATE INDEX tieout_stage_key ON tieout_stage (key); CREATE INDEX tieout_stage_seq ON tieout_stage (seq); ANALYZE tieout_stage")?;
+        Ok(count)
+    }
+
+    /// A row as the stage holds it.
+    fn line(&self, dialect: super::dialect::Dialect, seq: usize, row: Row, run: &Run<'_>) -> Texts {
+        let key = self.table.key_of(&row.values);
+        let content = self.table.content_of(&row.values);
+        let Row { mut values, origin } = row;
+        let place = origin.file.map(|_| &origin.span);
+        let mut line = vec![
+            Some(seq.to_string()),
+            None,
+            Some(content),
+            origin.file.and_then(|i| run.files.get(i)).map(i64::to_string),
+            place.map(|p| p.line.to_string()),
+            place.map(|p| p.column.to_string()),
+            origin.span.pointer.clone(),
+            origin.derived.map(str::to_owned),
+        ];
+        for (i, column, shape) in &self.used {
+            line.push(match column.role {
+                Role::Id => Some(row_id(run.job, &self.table.name, &key)),
+                Role::CreatedAt | Role::UpdatedAt => Some(run.at.to_owned()),
+                _ => values[*i].take().map(|text| dialect.stored(text, column.kind, shape)),
+            });
+        }
+        line[1] = Some(key);
+        line
+    }
+
+    /// The staged column of a table column.
+    fn staged(&self, dialect: super::dialect::Dialect, at: usize) -> String {
+        dialect.cast(&format!("s.v{at}"), &self.used[at].2)
+    }
+
+    fn with<'s>(&'s self, roles: &'s [Role]) -> impl Iterator<Item = (usize, &'s Column, &'s ShapeColumn)> + 's {
+        self.used.iter().enumerate().filter(|(_, (_, c, _))| roles.contains(&c.role)).map(|(at, (_, c, shape))| (at, *c, shape))
+    }
+
+    /// `t` is the target row of `s`.
+    fn same_key(&self, dialect: super::dialect::Dialect) -> String {
+        let parts = self.with(&[Role::Key]).map(|(at, column, shape)| {
+            let (target, staged) = (format!("t.{}", quote(&column.name)), self.staged(dialect, at));
+            if shape.required { format!("{target} = {staged}") } else { format!("NOT ({})", dialect.distinct(&target, &staged)) }
+        });
+        parts.collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn target(&self) -> String {
+        quote(&self.table.name)
+    }
+}

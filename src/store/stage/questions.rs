@@ -1,0 +1,131 @@
+//! What is asked of staged rows: which repeat, which are new, which differ. What the answers mean is `load`'s business.
+
+use super::Stage;
+use crate::error::Result;
+use crate::store::{Store, Texts, quote};
+use crate::table::Role;
+
+/// A staged row with its place, as the classifying queries give it.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// Its number, in order of reading.
+    pub seq: i64,
+    /// Its natural key, as recorded.
+    pub key: String,
+    /// Its content, as recorded.
+    pub content: String,
+    /// Id of its file in `tieout_file`.
+    pub file: Option<i64>,
+    /// Line.
+    pub line: Option<usize>,
+    /// Column.
+    pub column: Option<usize>,
+    /// JSON pointer.
+    pub pointer: Option<String>,
+    /// What we imported last for this key, as recorded.
+    pub last: Option<String>,
+    /// The run that did.
+    pub last_run: Option<String>,
+    /// The target row's texts of key and data columns, where there is one.
+    pub target: Texts,
+}
+
+/// The latest change we recorded for a staged row's key. The first placeholder is the table's name.
+pub(super) const LAST: &str = "(SELECT c.id FROM tieout_change c WHERE c.table_name = $1 AND c.row_key = s.key ORDER BY c.id DESC LIMIT 1)";
+
+impl<'t> Stage<'t> {
+    /// Staged rows `s` (joined with their target row `t` where `from` says so) and what we imported last.
+    fn rows(&self, store: &mut Store, from: &str, with_target: bool) -> Result<Vec<Staged>> {
+        let own = ["s.seq", "s.key", "s.content", "s.file", "s.line", "s.col", "s.pointer", "l.after", "l.run_id"];
+        let target: Vec<String> = self.with(&[Role::Key, Role::Data]).map(|(_, c, _)| format!("t.{}", quote(&c.name))).collect();
+        let expressions: Vec<&str> = own.into_iter().chain(target.iter().filter(|_| with_target).map(String::as_str)).collect();
+        let rows = store.select(&expressions, from, &[Some(&self.table.name)])?;
+        Ok(rows
+            .into_iter()
+            .map(|mut row| {
+                let target = row.split_off(own.len());
+                let mut take = |i: usize| row[i].take();
+                let count = |text: Option<String>| text.and_then(|t| t.parse().ok());
+                Staged {
+                    seq: take(0).and_then(|t| t.parse().ok()).unwrap_or_default(),
+                    key: take(1).unwrap_or_default(),
+                    content: take(2).unwrap_or_default(),
+                    file: take(3).and_then(|t| t.parse().ok()),
+                    line: count(take(4)),
+                    column: count(take(5)),
+                    pointer: take(6),
+                    last: take(7),
+                    last_run: take(8),
+                    target,
+                }
+            })
+            .collect())
+    }
+
+    /// The rows whose key stands in the stage more than once, by key, in order of reading.
+    pub fn repeated(&self, store: &mut Store) -> Result<Vec<Staged>> {
+        let from = "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 \
+                    WHERE s.key IN (SELECT key FROM tieout_stage GROUP BY key HAVING count(*) > 1) ORDER BY s.key, s.seq";
+        self.rows(store, from, false)
+    }
+
+    /// Takes rows out of the stage.
+    pub fn remove(&self, store: &mut Store, seqs: &[i64]) -> Result<()> {
+        for chunk in seqs.chunks(500) {
+            let list: Vec<String> = chunk.iter().map(i64::to_string).collect();
+            store.execute(&format!("DELETE FROM tieout_stage WHERE seq IN ({})", list.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    /// The rows that leave a column empty which the table wants filled, with the columns' names.
+    pub fn empty_but_required(&self, store: &mut Store) -> Result<Vec<(Staged, &'t str)>> {
+        let mut found = Vec::new();
+        for (at, (_, column, shape)) in self.used.iter().enumerate() {
+            if shape.required {
+                let from = format!(
+                    "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.v{at} IS NULL ORDER BY s.seq"
+                );
+                found.extend(self.rows(store, &from, false)?.into_iter().map(|row| (row, &*column.name)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keys that the target table holds more than once.
+    pub fn ambiguous(&self, store: &mut Store) -> Result<Vec<String>> {
+        let same_key = self.same_key(store.dialect());
+        let from = format!("FROM tieout_stage s JOIN {} t ON {same_key} GROUP BY s.key HAVING count(*) > 1 ORDER BY s.key", self.target());
+        Ok(store.select(&["s.key"], &from, &[])?.into_iter().filter_map(|mut row| row[0].take()).collect())
+    }
+
+    /// Marks the rows without a target row as new; gives those that we imported before, and that are gone.
+    pub fn mark_new(&self, store: &mut Store) -> Result<Vec<Staged>> {
+        let same_key = self.same_key(store.dialect());
+        store.execute(&format!(
+            "UPDATE tieout_stage AS s SET act = 'insert' WHERE NOT EXISTS (SELECT 1 FROM {} t WHERE {same_key})",
+            self.target()
+        ))?;
+        let from = format!("FROM tieout_stage s JOIN tieout_change l ON l.id = {LAST} WHERE s.act = 'insert' ORDER BY s.seq");
+        self.rows(store, &from, false)
+    }
+
+    /// The rows whose target row has another value in some compared column.
+    pub fn differing(&self, store: &mut Store) -> Result<Vec<Staged>> {
+        let dialect = store.dialect();
+        let differs: Vec<String> = self
+            .with(&[Role::Data])
+            .map(|(at, column, _)| dialect.distinct(&format!("t.{}", quote(&column.name)), &self.staged(dialect, at)))
+            .collect();
+        if differs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let from = format!(
+            "FROM tieout_stage s JOIN {} t ON {} LEFT JOIN tieout_change l ON l.id = {LAST} WHERE {} ORDER BY s.seq",
+            self.target(),
+            self.same_key(dialect),
+            differs.join(" OR ")
+        );
+        self.rows(store, &from, true)
+    }
+}

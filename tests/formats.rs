@@ -1,0 +1,123 @@
+//! What formats promise: the golden output beside each sample, no panic on any bytes, and every line or value accounted for.
+
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use tieout_parsers::{Context, Format, Options, Parsed, parse, registry};
+
+fn samples(format: &dyn Format) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats").join(format.name());
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("the format {} has no fixture folder {}", format.name(), folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_none_or(|e| e != "expected")).collect();
+    paths.sort();
+    paths
+}
+
+fn read(format: &dyn Format, name: &str, bytes: &[u8]) -> Parsed {
+    let timezone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
+    let options = Options::default();
+    parse(format, bytes, &Context { path: name, timezone: &timezone, options: &options })
+}
+
+/// Records and diagnostics as a reader of the golden file wants them: a line each.
+fn golden(parsed: &Parsed) -> String {
+    let mut out = String::new();
+    for located in &parsed.records {
+        let span = &located.span;
+        out += &format!("{}:{} {}\n", span.line, span.column, serde_json::to_string(&located.value).unwrap());
+    }
+    for d in &parsed.diagnostics {
+        let pointer = d.span.pointer.as_deref().unwrap_or_default();
+        out += &format!("{:?} {} {}:{} {pointer}\n  {}\n  > {}\n  → {}\n", d.severity, d.code, d.span.line, d.span.column, d.message, d.quote, d.hint);
+    }
+    let t = &parsed.tally;
+    out + &format!("{} · {:?}: read {} = used {} + ignored {:?} + rejected {}\n", parsed.encoding, t.unit, t.read, t.used, t.ignored, t.rejected)
+}
+
+#[test]
+fn every_format_reads_its_samples_as_the_golden_files_say() {
+    let mut wrong = Vec::new();
+    for format in registry().all() {
+        let samples = samples(format);
+        assert!(!samples.is_empty(), "{} has no sample", format.name());
+        for path in samples {
+            let parsed = read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap());
+            let (got, expected) = (golden(&parsed), PathBuf::from(format!("{}.expected", path.display())));
+            if std::env::var_os("BLESS").is_some() {
+                std::fs::write(&expected, &got).unwrap();
+            }
+            let want = std::fs::read_to_string(&expected).unwrap_or_else(|_| panic!("{} is missing: look at the output, then `make bless`", expected.display()));
+            if got != want {
+                wrong.push(format!("{}\n--- expected\n{want}--- got\n{got}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_format_at_most_claims_a_sample() {
+    for format in registry().all() {
+        for path in samples(format) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            if let Err(claiming) = registry().detect(&name, &text) {
+                assert!(claiming.len() < 2, "{name} is claimed by {}", claiming.join(" and "));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_diagnostic_has_a_hint_and_a_place() {
+    let mut codes = BTreeSet::new();
+    for format in registry().all() {
+        for path in samples(format) {
+            for d in read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap()).diagnostics {
+                assert!(!d.hint.is_empty() && d.span.line > 0 && d.span.column > 0, "{}: {}", path.display(), d.message);
+                codes.insert(d.code);
+            }
+        }
+    }
+    assert!(codes.len() > 15, "the samples show too few of the diagnostics: {codes:?}");
+}
+
+/// A sample with some bytes replaced, taken out or put in: nearer to real damage than random bytes are.
+fn damaged() -> impl Strategy<Value = (usize, String, Vec<u8>)> {
+    let all: Vec<(usize, String, Vec<u8>)> = registry()
+        .all()
+        .enumerate()
+        .flat_map(|(i, f)| samples(f).into_iter().map(move |p| (i, p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap())))
+        .collect();
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..3usize, prop::collection::vec(any::<u8>(), 0..6)), 0..6);
+    (prop::sample::select(all), edits).prop_map(|((format, name, mut bytes), edits)| {
+        for (at, remove, insert) in edits {
+            let at = at.index(bytes.len() + 1);
+            let end = (at + remove).min(bytes.len());
+            bytes.splice(at..end, insert);
+        }
+        (format, name, bytes)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_make_a_parser_panic_or_lose_count(bytes in prop::collection::vec(any::<u8>(), 0..400), name in "[0-9]{4}_[0-9]{2}_v[0-9]\\.json|[a-z]{1,8}\\.(txt|csv)") {
+        for format in registry().all() {
+            let parsed = read(format, &name, &bytes);
+            prop_assert!(parsed.tally.balances(), "{}: {:?}", format.name(), parsed.tally);
+            prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused_and_never_loses_count((format, name, bytes) in damaged()) {
+        let format = registry().all().nth(format).unwrap();
+        let parsed = read(format, &name, &bytes);
+        prop_assert!(parsed.tally.balances(), "{}: {:?}", format.name(), parsed.tally);
+        prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
+        prop_assert!(parsed.tally.rejected == 0 || parsed.is_rejected(), "something was refused in silence");
+    }
+}
