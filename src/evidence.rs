@@ -82,6 +82,9 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub hint: String,
+    /// Whether it is about a file as a whole, so that there is no line to quote.
+    #[serde(skip)]
+    pub whole_file: bool,
 }
 
 impl Finding {
@@ -98,6 +101,7 @@ impl Finding {
             quote: None,
             message: message.into(),
             hint: hint.into(),
+            whole_file: false,
         }
     }
 
@@ -116,10 +120,11 @@ impl Finding {
         self
     }
 
-    /// The same finding, about a file as a whole (line 1).
+    /// The same finding, about a file as a whole (line 1, and no line to quote).
     #[must_use]
     pub fn about(self, path: &str) -> Finding {
-        self.at(path, &Span { line: 1, column: 1, pointer: None })
+        let finding = self.at(path, &Span { line: 1, column: 1, pointer: None });
+        Finding { whole_file: true, ..finding }
     }
 
     /// A parser's diagnostic, with the file it is about.

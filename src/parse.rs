@@ -6,7 +6,7 @@ use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use rayon::prelude::*;
-use tieout_parsers::{Context, Parsed, parse as parse_bytes};
+use tieout_parsers::{Context, Parsed, Text, parse as parse_bytes};
 
 /// Parses every file that is not excluded; `None` stands for those. `seen` is called once a file.
 pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<Parsed>>> {
@@ -40,6 +40,20 @@ pub fn findings(files: &[SourceFile], parsed: &[Option<Parsed>]) -> Vec<Finding>
     let read = files.iter().zip(parsed).filter_map(|(file, parsed)| Some((file, parsed.as_ref()?)));
     read.flat_map(|(file, parsed)| parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone()))).collect()
 }
+
+/// Quotes the line that a finding is about, where a later step found it and knew no more than the place.
+pub fn quote(files: &[SourceFile], findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED) {
+        let file = files.iter().find(|file| Some(&file.path) == finding.path.as_ref());
+        let bytes = file.and_then(|file| std::fs::read(&file.location).ok()).unwrap_or_default();
+        if let (Ok(text), Some(line)) = (Text::decode(&bytes), finding.line) {
+            finding.quote = Some(text.line(line).chars().take(200).collect()).filter(|q: &String| !q.is_empty());
+        }
+    }
+}
+
+/// How many later findings are quoted: each takes another reading of its file.
+const QUOTED: usize = 50;
 
 /// Whether any finding keeps the files from being loaded.
 pub fn blocked(findings: &[Finding]) -> bool {

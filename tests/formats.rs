@@ -7,7 +7,8 @@ use tieout_parsers::{Context, Format, Options, Parsed, parse, registry};
 
 fn samples(format: &dyn Format) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats").join(format.name());
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("the format {} has no fixture folder {}", format.name(), folder.display()));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("the format {} has no fixture folder {}", format.name(), folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_none_or(|e| e != "expected")).collect();
     paths.sort();
     paths
@@ -28,10 +29,16 @@ fn golden(parsed: &Parsed) -> String {
     }
     for d in &parsed.diagnostics {
         let pointer = d.span.pointer.as_deref().unwrap_or_default();
-        out += &format!("{:?} {} {}:{} {pointer}\n  {}\n  > {}\n  → {}\n", d.severity, d.code, d.span.line, d.span.column, d.message, d.quote, d.hint);
+        out += &format!(
+            "{:?} {} {}:{} {pointer}\n  {}\n  > {}\n  → {}\n",
+            d.severity, d.code, d.span.line, d.span.column, d.message, d.quote, d.hint
+        );
     }
     let t = &parsed.tally;
-    out + &format!("{} · {:?}: read {} = used {} + ignored {:?} + rejected {}\n", parsed.encoding, t.unit, t.read, t.used, t.ignored, t.rejected)
+    out + &format!(
+        "{} · {:?}: read {} = used {} + ignored {:?} + rejected {}\n",
+        parsed.encoding, t.unit, t.read, t.used, t.ignored, t.rejected
+    )
 }
 
 #[test]
@@ -46,7 +53,8 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
             if std::env::var_os("BLESS").is_some() {
                 std::fs::write(&expected, &got).unwrap();
             }
-            let want = std::fs::read_to_string(&expected).unwrap_or_else(|_| panic!("{} is missing: look at the output, then `make bless`", expected.display()));
+            let want = std::fs::read_to_string(&expected)
+                .unwrap_or_else(|_| panic!("{} is missing: look at the output, then `make bless`", expected.display()));
             if got != want {
                 wrong.push(format!("{}\n--- expected\n{want}--- got\n{got}", path.display()));
             }
@@ -87,7 +95,9 @@ fn damaged() -> impl Strategy<Value = (usize, String, Vec<u8>)> {
     let all: Vec<(usize, String, Vec<u8>)> = registry()
         .all()
         .enumerate()
-        .flat_map(|(i, f)| samples(f).into_iter().map(move |p| (i, p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap())))
+        .flat_map(|(i, f)| {
+            samples(f).into_iter().map(move |p| (i, p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap()))
+        })
         .collect();
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..3usize, prop::collection::vec(any::<u8>(), 0..6)), 0..6);
     (prop::sample::select(all), edits).prop_map(|((format, name, mut bytes), edits)| {

@@ -129,11 +129,13 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     };
     if parse::blocked(&outcome.findings) {
         inside::without_database(archive, store, outcome)?;
+        parse::quote(files, &mut outcome.findings);
         outcome.judge();
         return Ok(());
     }
     store.begin()?;
     let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
+        parse::quote(files, &mut outcome.findings);
         outcome.judge();
         request.check_interrupt()?;
         if outcome.run.status == RunStatus::Failed {

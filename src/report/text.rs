@@ -172,7 +172,7 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
         }
         let counts: Vec<String> = by_status.iter().map(|(status, n)| format!("{n} {status}")).collect();
         line(out, &format!("  {}  {}", clean(name), counts.join(", ")));
-        let shown: Vec<&&Check> = group.iter().filter(|c| style.verbose || !matches!(c.status, Status::Match | Status::Derived)).collect();
+        let shown: Vec<&&Check> = group.iter().filter(|c| style.verbose || worth_showing(c)).collect();
         let mut rows = Vec::new();
         for check in &shown {
             let side = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".into());
@@ -212,6 +212,15 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
         if let Some(because) = shown.iter().find_map(|c| c.because.as_ref().zip(c.tolerance.as_ref())).filter(|(_, t)| *t != "0") {
             line(out, &format!("    tolerance {}: {}", because.1, clean(because.0)));
         }
+    }
+}
+
+/// What a reader in a hurry must see: every failure, and what is passed on of the checks that could fail a run.
+fn worth_showing(check: &Check) -> bool {
+    match check.status {
+        Status::Match | Status::Derived => false,
+        Status::WithinTolerance | Status::Explained => check.severity == Severity::Error,
+        _ => true,
     }
 }
 
@@ -281,8 +290,10 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let width = |text: &str| text.chars().count();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| width(t)).max().unwrap_or(0)).collect();
-    let figures =
-        |c: usize| rows.iter().any(|r| r.get(c).is_some_and(|t| t.ends_with(|c: char| c.is_ascii_digit()) && c > 0 && !t.contains(' ')));
+    // A column of figures ends in the same place; its first row may be a heading.
+    let figure =
+        |t: &String| t.is_empty() || t == NOTHING || t.trim_start_matches(['-', '–']).chars().all(|c| c.is_ascii_digit() || c == '.');
+    let figures = |c: usize| c > 0 && rows.iter().skip(usize::from(rows.len() > 1)).all(|r| r.get(c).is_none_or(figure));
     let right: Vec<bool> = (0..columns).map(figures).collect();
     rows.iter()
         .map(|row| {
@@ -298,8 +309,10 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 
 /// A count, nothing as a dot, so that what is there stands out.
 fn number(n: usize) -> String {
-    if n == 0 { "·".into() } else { n.to_string() }
+    if n == 0 { NOTHING.into() } else { n.to_string() }
 }
+
+const NOTHING: &str = "·";
 
 /// A text from files or databases, made harmless for a terminal: no control characters, no changes of direction.
 fn clean(text: &str) -> String {

@@ -42,6 +42,14 @@ impl Database {
         ok(self.connect(true).execute(sql), sql);
     }
 
+    /// Runs statements on a connection that stays open as long as what comes back.
+    #[track_caller]
+    pub(crate) fn hold(&self, sql: &str) -> Box<dyn std::any::Any> {
+        let mut connection = self.connect(true);
+        ok(connection.execute(sql), sql);
+        Box::new(connection)
+    }
+
     /// What one query gives: null as `NULL`, truth as `1` and `0`, bytes as `\x…`, numbers without
     /// trailing zeros.
     #[track_caller]
