@@ -1,7 +1,7 @@
 //! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256. Nothing outside the root is read.
 
 use crate::digest::sha256_of;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::Finding;
 use crate::job::{Job, Source};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,9 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
     if !root.is_dir() {
         return Err(Stop::usage(format!("there is no folder {}", root.display()), "--root names the folder that the source files are in"));
     }
-    let root = root.canonicalize().map_err(|e| Stop::usage(format!("cannot read the folder {}: {e}", root.display()), ""))?;
+    let root = root
+        .canonicalize()
+        .map_err(|e| Stop::usage(format!("cannot read the folder {}: {}", root.display(), io_words(&e)), "check its permissions"))?;
     let mut files = Vec::new();
     let mut findings = Vec::new();
     for (index, source) in job.sources.iter().enumerate() {
@@ -71,7 +73,9 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
         }
         let shown: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
         let shown = shown.join("/");
-        let real = entry.path().canonicalize().map_err(|e| Stop::usage(format!("cannot read {shown}: {e}"), ""))?;
+        let real = entry.path().canonicalize().map_err(|e| {
+            Stop::usage(format!("cannot read {shown}: {}", io_words(&e)), "it may be a link to nowhere; remove it or mend it")
+        })?;
         if !real.starts_with(root) {
             return Err(Stop::usage(
                 format!("{shown} is a link to {}, outside the root {}", real.display(), root.display()),
@@ -84,7 +88,7 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
 }
 
 fn open(source: usize, path: String, location: PathBuf) -> Result<SourceFile> {
-    let cannot = |e: std::io::Error| Stop::usage(format!("cannot read {path}: {e}"), "check its permissions");
+    let cannot = |e: std::io::Error| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check its permissions");
     let mut file = std::fs::File::open(&location).map_err(cannot)?;
     let (sha256, size) = sha256_of(&mut file).map_err(cannot)?;
     Ok(SourceFile { source, path, location, size, sha256, excluded: None })

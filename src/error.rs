@@ -14,6 +14,12 @@ pub struct Stop {
     pub hint: String,
 }
 
+/// What the operating system said, without its number.
+pub fn io_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 /// What most functions here return.
 pub type Result<T> = std::result::Result<T, Stop>;
 

@@ -2,7 +2,7 @@
 
 use crate::digest::sha256;
 use crate::discover::SourceFile;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
                 return Ok(None);
             }
             let bytes = std::fs::read(&file.location)
-                .map_err(|e| Stop::usage(format!("cannot read {}: {e}", file.path), "check its permissions"))?;
+                .map_err(|e| Stop::usage(format!("cannot read {}: {}", file.path, io_words(&e)), "check its permissions"))?;
             if sha256(&bytes) != file.sha256 {
                 return Err(Stop::new(
                     Subject::File,

@@ -1,6 +1,10 @@
 //! Every integration test, as one program: each module says what a user may rely on.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cli;
 mod formats;
+mod house;
 mod rent;
 mod safety;
 mod support;

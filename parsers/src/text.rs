@@ -17,7 +17,7 @@ impl<'a> Text<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Text<'a>, Box<Diagnostic>> {
         if let Some((encoding, bom)) = encoding_rs::Encoding::for_bom(bytes) {
             let body = &bytes[bom..];
-            let even = encoding == encoding_rs::UTF_8 || body.len() % 2 == 0;
+            let even = encoding == encoding_rs::UTF_8 || body.len().is_multiple_of(2);
             return match encoding.decode_without_bom_handling_and_without_replacement(body) {
                 Some(text) if even => Ok(Text::new(text, encoding.name())),
                 _ => Err(not_decodable(body, encoding.name())),

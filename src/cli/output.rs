@@ -43,11 +43,16 @@ impl Output {
 
     /// Prints why a command stopped; gives its exit code.
     pub(super) fn stop(&self, stop: &Stop) -> i32 {
+        self.error(&stop.message, &stop.hint);
+        stop.subject.exit_code()
+    }
+
+    /// Prints what is wrong, and what to do.
+    pub(super) fn error(&self, message: &str, hint: &str) {
         let red = self.colored(stderr().is_terminal());
         let error = if red { "\x1b[1;31merror\x1b[0m" } else { "error" };
-        let hint = if stop.hint.is_empty() { String::new() } else { format!("  → {}\n", stop.hint) };
-        self.aside(&format!("{error}: {}\n{hint}", stop.message));
-        stop.subject.exit_code()
+        let hint = if hint.is_empty() { String::new() } else { format!("  → {hint}\n") };
+        self.aside(&format!("{error}: {message}\n{hint}"));
     }
 
     /// How to render a report on standard output.

@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::output::Output;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Subject};
 use crate::report::finding_text;
 use clap::Args;
@@ -52,7 +52,7 @@ pub(super) fn parse(args: ParseArgs, global: &Global, output: &Output) -> i32 {
 }
 
 fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
-    let bytes = std::fs::read(&args.file).map_err(|e| Stop::usage(format!("cannot read {path}: {e}"), "check the path"))?;
+    let bytes = std::fs::read(&args.file).map_err(|e| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the path"))?;
     let registry = registry();
     let names: Vec<&str> = registry.all().map(|f| f.name()).collect();
     let format = match &args.format {

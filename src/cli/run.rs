@@ -35,6 +35,9 @@ pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output:
     };
     if global.json {
         output.result(&(serde_json::to_string_pretty(&outcome).unwrap_or_default() + "\n"));
+    } else if outcome.sources.is_empty() {
+        // Stopped before anything was read: there is nothing to report on, only a reason.
+        outcome.findings.iter().for_each(|finding| output.error(&finding.message, &finding.hint));
     } else if outcome.exit_code != 0 {
         output.result(&text(&outcome, output.style()));
     } else {

@@ -2,7 +2,7 @@
 
 use super::{Exclude, Expect, Job, Period, Source, SumCheck, Versions};
 use crate::digest::sha256;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::Severity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -112,18 +112,12 @@ pub fn read(path: &Path) -> Result<Job> {
             (_, true) => format!("the folder has no {FILE}; give the folder of a job"),
             _ => "give the folder of a job, or its job file".to_owned(),
         };
-        Stop::usage(format!("cannot read the job file {shown}: {}", plain(&error)), hint)
+        Stop::usage(format!("cannot read the job file {shown}: {}", io_words(&error)), hint)
     })?;
     let at = Place { file: &shown, text: &text };
     let raw: RawFile = toml::from_str(&text).map_err(|error| at.syntax(&error))?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     at.job(raw, folder)
-}
-
-/// An I/O error without the operating system's number.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 struct Place<'a> {

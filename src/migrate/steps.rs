@@ -2,7 +2,7 @@
 
 use super::guard;
 use crate::digest::sha256;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use std::path::Path;
 
 /// A schema step.
@@ -19,7 +19,8 @@ pub struct Step {
 /// The steps for `backend` (`sqlite` or `postgres`), in the order of their numbers, each checked to keep the
 /// transaction it will run in.
 pub fn read_steps(dir: &Path, backend: &str) -> Result<Vec<Step>> {
-    let cannot = |path: &Path, e: std::io::Error| Stop::usage(format!("cannot read {}: {e}", path.display()), "");
+    let cannot =
+        |path: &Path, e: std::io::Error| Stop::usage(format!("cannot read {}: {}", path.display(), io_words(&e)), "check its permissions");
     let mut steps: Vec<(String, Step)> = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| cannot(dir, e))? {
         let entry = entry.map_err(|e| cannot(dir, e))?;

@@ -1,7 +1,7 @@
 //! Writes a report folder: `report.json` and `report.txt`, both from the one model.
 
 use super::{Outcome, Style, text};
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use std::path::{Path, PathBuf};
 
 /// Makes the folder for a run's report before anything else is done, so that a run never ends without a place to say
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub fn claim_folder(named: Option<&Path>, job: &str, run: i64) -> Result<PathBuf> {
     let cannot = |path: &Path, e: std::io::Error| {
         Stop::usage(
-            format!("cannot make the report folder {}: {e}", path.display()),
+            format!("cannot make the report folder {}: {}", path.display(), io_words(&e)),
             "choose a place that can be written to with --report DIR",
         )
     };
@@ -40,7 +40,10 @@ pub fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
     let put = |name: &str, content: String| {
         let path = folder.join(name);
         std::fs::write(&path, content).map_err(|e| {
-            Stop::usage(format!("cannot write {}: {e}", path.display()), "the outcome is kept in the database: `tieout report` prints it")
+            Stop::usage(
+                format!("cannot write {}: {}", path.display(), io_words(&e)),
+                "the outcome is kept in the database: `tieout report` prints it",
+            )
         })
     };
     let json = serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n";

@@ -1,7 +1,7 @@
 //! One run at a time on one database. A lock dies with its holder, so that a killed run never blocks the next.
 
 use super::Store;
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::Subject;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -24,7 +24,7 @@ impl Lock {
         name.push(".tieout-lock");
         let path = PathBuf::from(name);
         let cannot = |e: std::io::Error| {
-            Stop::database(format!("cannot write {}: {e}", path.display()), "the database's folder must be there and writable")
+            Stop::database(format!("cannot write {}: {}", path.display(), io_words(&e)), "the database's folder must be there and writable")
         };
         loop {
             let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;

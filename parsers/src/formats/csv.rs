@@ -60,7 +60,7 @@ impl Format for Csv {
             if !more {
                 break;
             }
-            let lines = Text::decode(raw[skipped..].as_bytes()).map_or(1, |t| t.line_count());
+            let lines = Text::decode(&raw.as_bytes()[skipped..]).map_or(1, |t| t.line_count());
             accounted += blank + lines;
             if raw.trim().is_empty() {
                 out.tally.ignore("blank line", lines);
