@@ -24,6 +24,7 @@ bless:
 
 lint:
 	cargo fmt --all --check
+	rustfmt --edition 2024 --check parsers/src/formats/*.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 

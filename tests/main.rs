@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cli;
-mod formats;
+mod contributing;
 mod house;
+mod readme;
 mod rent;
 mod safety;
 mod support;

@@ -94,3 +94,16 @@ fn a_database_that_is_locked_by_the_app_or_is_none_is_said_to_be() {
     assert!(run.json()["findings"].to_string().contains("not a database"), "{}", run.stdout);
     assert!(env.read("target.db").starts_with("this is a letter"));
 }
+
+#[test]
+fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
+    let env = TestEnv::new(Kind::Postgres);
+    env.copy_fixture("rent");
+    env.run_job(&[]).expect_code(0);
+    let before = env.database.dump();
+    let app = env.database.hold("BEGIN; UPDATE \"ElectricityBill\" SET amount = 1 WHERE provider = 'fortum'");
+    let run = env.run_job(&[]).expect_code(4);
+    assert!(finding(&run.json(), "database")["hint"].as_str().unwrap().contains("another program holds a lock"), "{}", run.stdout);
+    drop(app);
+    assert_eq!(env.database.dump(), before);
+}

@@ -44,6 +44,10 @@ pub struct Diagnostic {
 
 /// The known word nearest to a mistyped one, if one is near enough to be meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(whole) = known.iter().find(|k| word.len() > 2 && k.starts_with(word)) {
+        return Some(whole);
+    }
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))

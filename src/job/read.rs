@@ -140,7 +140,8 @@ impl Place<'_> {
         let message = error.message().trim();
         let mut words = message.split('`').skip(1).step_by(2);
         let Some(unknown) = words.next().filter(|_| message.starts_with("unknown field")) else {
-            return self.stop(span, message.replace('\n', "; "), "the job file is TOML; docs: README, \"The job file\"");
+            let message = message.replace('\n', "; ").replace("expected u64", "a whole number is expected");
+            return self.stop(span, message, "the job file is TOML; docs: README, \"The job file\"");
         };
         if LATER.contains(&unknown) {
             return self.stop(

@@ -159,7 +159,7 @@ impl Store {
 
     /// Begins a transaction that no other writer can get in front of.
     pub fn begin(&mut self) -> Result<()> {
-        let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        let sql = if self.is_postgres() { "BEGIN; SET LOCAL lock_timeout = '10s'" } else { "BEGIN IMMEDIATE" };
         self.execute(sql)
     }
 
@@ -193,5 +193,8 @@ fn refused(error: &diesel::result::Error) -> Stop {
         diesel::result::Error::DatabaseError(_, info) => info.hint().unwrap_or_default().to_owned(),
         _ => String::new(),
     };
-    Stop::database(format!("the database refused: {}", error.to_string().trim()), hint)
+    let said = error.to_string();
+    let waited = said.contains("lock timeout") || said.contains("database is locked");
+    let hint = if waited { "another program holds a lock; stop it, or run again when it is done".to_owned() } else { hint };
+    Stop::database(format!("the database refused: {}", said.trim()), hint)
 }

@@ -61,6 +61,10 @@ impl<'t> Stage<'t> {
                 _ => {}
             }
         }
+        if store.is_postgres() {
+            // Between comparing and writing nobody else may write; reading goes on. SQLite's transaction does the same.
+            store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote(name)))?;
+        }
         let own = OWN.map(|(name, numeric)| format!("{name} {}", if numeric { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT)"))?;

@@ -1,4 +1,5 @@
 //! What formats promise: the golden output beside each sample, no panic on any bytes, and every line or value accounted for.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tieout_parsers::{Context, Format, Options, Parsed, parse, registry};
 
 fn samples(format: &dyn Format) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats").join(format.name());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/formats").join(format.name());
     let entries =
         std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("the format {} has no fixture folder {}", format.name(), folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_none_or(|e| e != "expected")).collect();
@@ -54,7 +55,7 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
                 std::fs::write(&expected, &got).unwrap();
             }
             let want = std::fs::read_to_string(&expected)
-                .unwrap_or_else(|_| panic!("{} is missing: look at the output, then `make bless`", expected.display()));
+                .unwrap_or_else(|_| panic!("{} is missing: look whether this is right, then `make bless`\n{got}", expected.display()));
             if got != want {
                 wrong.push(format!("{}\n--- expected\n{want}--- got\n{got}", path.display()));
             }
