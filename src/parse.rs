@@ -6,7 +6,7 @@ use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use rayon::prelude::*;
-use tieout_parsers::{Context, Parsed, Text, parse as parse_bytes};
+use tieout_parsers::{Context, Encoding, Parsed, Text, parse as parse_bytes};
 
 /// Parses every file that is not excluded; `None` stands for those. `seen` is called once a file.
 pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<Parsed>>> {
@@ -29,7 +29,7 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
                 ));
             }
             let source = &job.sources[file.source];
-            let context = Context { path: &file.path, timezone: &job.timezone, options: &source.options };
+            let context = Context { path: &file.path, timezone: &job.timezone, encoding: source.encoding, options: &source.options };
             Ok(Some(parse_bytes(source.format, &bytes, &context)))
         })
         .collect()
@@ -46,7 +46,7 @@ pub fn quote(files: &[SourceFile], findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED) {
         let file = files.iter().find(|file| Some(&file.path) == finding.path.as_ref());
         let bytes = file.and_then(|file| std::fs::read(&file.location).ok()).unwrap_or_default();
-        if let (Ok(text), Some(line)) = (Text::decode(&bytes), finding.line) {
+        if let (Ok(text), Some(line)) = (Text::decode(&bytes, Encoding::Auto), finding.line) {
             finding.quote = Some(text.line(line).chars().take(200).collect()).filter(|q: &String| !q.is_empty());
         }
     }

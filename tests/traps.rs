@@ -93,6 +93,46 @@ on_both! {
         refused(env, "windows_1252");
     }
 
+    fn windows_1252_is_read_right_where_it_is_declared_or_allowed(env) {
+        job(env);
+        let bills: Vec<u8> = env.read(BILLS).chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+        env.write(BILLS, bills);
+        let format = "format = \"electricity-bills-text\"";
+        env.replace("rent/tieout.toml", format, &format!("{format}\nencoding = \"auto\""));
+        let outcome = env.run_job(&[]).expect_code(0).json();
+        finding(&outcome, "encoding-chosen");
+        assert_eq!(env.database.value("SELECT sum(amount) FROM \"ElectricityBill\""), "92941");
+        env.replace("rent/tieout.toml", "encoding = \"auto\"", "encoding = \"windows-1252\"");
+        assert_eq!(env.run_job(&[]).expect_code(0).json()["run"]["status"], "unchanged");
+    }
+
+    fn the_apps_export_stands_for_tenants_and_configuration(env) {
+        job(env);
+        let rows: Vec<Vec<String>> = env.read("rent/tenants.csv").lines().skip(1).map(|l| l.split(',').map(str::to_owned).collect()).collect();
+        let or_null = |text: &str| if text.is_empty() { serde_json::Value::Null } else { format!("{text} 00:00:00 +0200").into() };
+        let tenants: Vec<_> = rows
+            .iter()
+            .map(|r| serde_json::json!({ "id": r[0], "name": r[1], "email": r[2], "startDate": or_null(&r[3]), "departureDate": or_null(&r[4]) }))
+            .collect();
+        let configs: Vec<_> = env
+            .read("rent/rent_config.csv")
+            .lines()
+            .skip(1)
+            .map(|l| l.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .map(|r| serde_json::json!({ "key": r[0], "value": r[2], "period": format!("{}-01 00:00:00 +0200", &r[1][..7]) }))
+            .collect();
+        let export = serde_json::json!({ "export_date": "2025-09-28", "tenants": tenants, "rent_configs": configs, "rent_ledger": [] });
+        env.write("rent/export.json", export.to_string());
+        let toml = env.read("rent/tieout.toml");
+        let (from, to) = (toml.find("[[source]]\nname = \"tenants\"").unwrap(), toml.find("[[source]]\nname = \"electricity-bills\"").unwrap());
+        let source = "[[source]]\nname = \"export\"\nformat = \"rent-export-json\"\nfiles = [\"export.json\"]\n\n";
+        env.write("rent/tieout.toml", format!("{}{source}{}", &toml[..from], &toml[to..]));
+        env.run_job(&[]).expect_code(0);
+        assert_eq!(env.database.value("SELECT count(*) FROM \"Tenant\""), "8");
+        assert_eq!(env.database.value("SELECT count(*) FROM \"RentConfig\""), "56");
+        assert_eq!(&env.database.value("SELECT \"startDate\" FROM \"Tenant\" WHERE name = 'Adam'")[..10], "2025-02-26");
+    }
+
     fn days_that_do_not_exist_are_refused(env) {
         job(env);
         env.replace(BILLS, "2025-10-01\t1632 kr", "2025-02-30\t1632 kr");

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
 use crate::record::{Located, Record};
-use crate::text::Text;
+use crate::text::{Encoding, Text};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,11 @@ pub trait Format: Sync {
 
     /// One line for listings.
     fn about(&self) -> &'static str {
+        ""
+    }
+
+    /// A small file of it, for listings.
+    fn example(&self) -> &'static str {
         ""
     }
 
@@ -114,6 +119,8 @@ pub struct Context<'a> {
     pub path: &'a str,
     /// The zone of wall-clock times without an offset.
     pub timezone: &'a TimeZone,
+    /// What the bytes are said to be.
+    pub encoding: Encoding,
     /// The source's settings.
     pub options: &'a Options,
 }
@@ -201,7 +208,7 @@ impl Parsed {
 /// Reads the bytes of a file: decodes them, lets the format parse them, and checks that the tally balances.
 pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed {
     let mut out = Parsed::default();
-    let text = match Text::decode(bytes) {
+    let text = match Text::decode(bytes, context.encoding) {
         Ok(text) => text,
         Err(diagnostic) => {
             let lines = bytes.split_inclusive(|b| *b == b'\n').count();
@@ -211,6 +218,14 @@ pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed
         }
     };
     out.encoding = text.encoding();
+    let first = Span { line: 1, column: 1, pointer: None };
+    if context.encoding == Encoding::Auto && out.encoding == "windows-1252" {
+        let message = "the file is not UTF-8; it was read as Windows-1252, as the job allows";
+        out.note(Severity::Info, "encoding-chosen", &text, first, message, "look at the names with å, ä and ö in it");
+    } else if context.encoding == Encoding::Windows1252 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok() {
+        let message = "the file is declared as Windows-1252, but its bytes are valid UTF-8";
+        out.note(Severity::Warning, "encoding-doubtful", &text, first, message, "if å shows as Ã¥, remove the declaration");
+    }
     if text.as_str().trim().is_empty() {
         let n = text.line_count();
         out.tally = Tally { read: n, rejected: n, ..Tally::default() };

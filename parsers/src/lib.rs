@@ -20,7 +20,7 @@ pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError
 pub use month::Month;
 pub use record::{Bill, ConfigEntry, Constant, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
-pub use text::Text;
+pub use text::{Encoding, Text};
 
 pub use jiff::Timestamp;
 pub use jiff::civil::Date;

@@ -4,6 +4,14 @@ use jiff::civil::Date;
 use serde::Serialize;
 use std::fmt;
 
+/// The day of a date (`2025-08-01`) or of a wall-clock time, whatever its offset: `2025-08-01 00:00:00 +0200` is 1 August.
+/// `None` for a day that does not exist or lies outside 1900 to 2199.
+pub(crate) fn wall_day(text: &str) -> Option<Date> {
+    let day = text.split_once([' ', 'T']).map_or(text, |(day, _)| day);
+    let date: Date = day.parse().ok()?;
+    (day.len() == 10 && (1900..2200).contains(&date.year())).then_some(date)
+}
+
 /// A month of a year, `2025-02`. Months order and count, they have no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tieout_parsers::{Context, Format, Options, Parsed, parse, registry};
+use tieout_parsers::{Context, Encoding, Format, Options, Parsed, parse, registry};
 
 fn samples(format: &dyn Format) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/formats").join(format.name());
@@ -18,7 +18,7 @@ fn samples(format: &dyn Format) -> Vec<PathBuf> {
 fn read(format: &dyn Format, name: &str, bytes: &[u8]) -> Parsed {
     let timezone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
     let options = Options::default();
-    parse(format, bytes, &Context { path: name, timezone: &timezone, options: &options })
+    parse(format, bytes, &Context { path: name, timezone: &timezone, encoding: Encoding::default(), options: &options })
 }
 
 /// Records and diagnostics as a reader of the golden file wants them: a line each.
@@ -62,6 +62,14 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_example_of_every_format_is_read_without_a_word() {
+    for format in registry().all() {
+        let parsed = read(format, "2025_02_v1.json", format.example().as_bytes());
+        assert!(parsed.diagnostics.is_empty() && !parsed.records.is_empty(), "{}: {:?}", format.name(), parsed.diagnostics);
+    }
 }
 
 #[test]

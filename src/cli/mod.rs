@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file, and the only place that prints.
 
 mod completions;
+mod formats;
 mod import;
 mod output;
 mod parse;
@@ -39,6 +40,7 @@ enum Command {
     Run(run::RunArgs),
     Import(import::ImportArgs),
     Parse(parse::ParseArgs),
+    Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &cli.global, &output),
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
+        Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),
         Command::Completions(args) => completions::completions(&args, &output),
     };

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tieout_parsers::{Context, Format, Located, Options, Parsed, Record, Text, nearest, parse as parse_bytes, registry};
+use tieout_parsers::{Context, Encoding, Format, Located, Options, Parsed, Record, Text, nearest, parse as parse_bytes, registry};
 
 /// Print the records of a file as JSON lines, and what is wrong with it, without any database
 #[derive(Args)]
@@ -22,6 +22,32 @@ pub(super) struct ParseArgs {
     /// The zone of wall-clock times without an offset
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
+    /// What its bytes are
+    #[arg(long, value_enum, default_value_t = Bytes::Utf8)]
+    encoding: Bytes,
+}
+
+/// What the bytes of a file are.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Bytes {
+    /// UTF-8, or refused
+    #[value(name = "utf-8")]
+    Utf8,
+    /// Windows-1252, which Latin-1 is part of
+    #[value(name = "windows-1252")]
+    Windows1252,
+    /// UTF-8 where the bytes are, else Windows-1252
+    Auto,
+}
+
+impl From<Bytes> for Encoding {
+    fn from(bytes: Bytes) -> Encoding {
+        match bytes {
+            Bytes::Utf8 => Encoding::Utf8,
+            Bytes::Windows1252 => Encoding::Windows1252,
+            Bytes::Auto => Encoding::Auto,
+        }
+    }
 }
 
 pub(super) fn parse(args: ParseArgs, global: &Global, output: &Output) -> i32 {
@@ -62,7 +88,7 @@ fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
             Stop::usage(format!("there is no format `{name}`"), hint)
         })?,
         None => {
-            let text = Text::decode(&bytes).map(|t| t.as_str().to_owned()).unwrap_or_default();
+            let text = Text::decode(&bytes, args.encoding.into()).map(|t| t.as_str().to_owned()).unwrap_or_default();
             let file_name = args.file.file_name().unwrap_or_default().to_string_lossy();
             registry.detect(&file_name, &text).map_err(|claiming| match claiming.as_slice() {
                 [] => Stop::usage(format!("no format claims {path}"), format!("name one with --format: {}", names.join(", "))),
@@ -73,7 +99,7 @@ fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
     let timezone = jiff::tz::TimeZone::get(&args.timezone)
         .map_err(|_| Stop::usage(format!("there is no time zone `{}`", args.timezone), "write it like Europe/Stockholm"))?;
     let options = Options::new(format, BTreeMap::new()).map_err(|e| Stop::usage(e.message, e.hint))?;
-    Ok((format, parse_bytes(format, &bytes, &Context { path, timezone: &timezone, options: &options })))
+    Ok((format, parse_bytes(format, &bytes, &Context { path, timezone: &timezone, encoding: args.encoding.into(), options: &options })))
 }
 
 fn record(located: &Located<Record>) -> Value {

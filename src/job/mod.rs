@@ -7,7 +7,7 @@ pub use read::read;
 use crate::evidence::Severity;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
-use tieout_parsers::{Decimal, Format, Options};
+use tieout_parsers::{Decimal, Encoding, Format, Options};
 
 /// A job file, read and checked.
 pub struct Job {
@@ -39,6 +39,8 @@ pub struct Source {
     pub name: String,
     /// How its files are read.
     pub format: &'static dyn Format,
+    /// What its files' bytes are.
+    pub encoding: Encoding,
     /// Settings of the format.
     pub options: Options,
     /// Patterns relative to the root, with `/`.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use tieout_parsers::{Decimal, OptionValue, Options, exact_decimal, nearest, registry};
+use tieout_parsers::{Decimal, Encoding, OptionValue, Options, exact_decimal, nearest, registry};
 use toml::Spanned;
 
 /// The file name looked for when a folder is given.
@@ -50,6 +50,7 @@ struct RawSource {
     files: Spanned<Vec<String>>,
     versions: Option<Spanned<String>>,
     period: Option<Spanned<String>>,
+    encoding: Option<Spanned<String>>,
     #[serde(default)]
     exclude: Vec<RawExclude>,
     options: Option<Spanned<BTreeMap<String, OptionValue>>>,
@@ -251,9 +252,16 @@ impl Place<'_> {
             raw.period,
             &[("filename", Period::Filename), ("constants", Period::Constants), ("constants+1", Period::AfterConstants)],
         )?;
+        let encodings = [
+            ("utf-8", Encoding::Utf8),
+            ("windows-1252", Encoding::Windows1252),
+            ("latin-1", Encoding::Windows1252),
+            ("auto", Encoding::Auto),
+        ];
+        let encoding = self.word(raw.encoding, &encodings)?;
         let exclude = raw.exclude.into_iter().map(|e| self.exclude(e)).collect::<Result<_>>()?;
         let files = raw.files.into_inner();
-        Ok(Source { name: raw.name.into_inner(), format, options, files, versions, period, exclude })
+        Ok(Source { name: raw.name.into_inner(), format, encoding, options, files, versions, period, exclude })
     }
 
     fn exclude(&self, raw: RawExclude) -> Result<Exclude> {

@@ -6,9 +6,9 @@
 use crate::amount::{Money, exact_decimal};
 use crate::diagnostic::{Severity, Span, nearest};
 use crate::format::{Context, Format, Parsed, Unit};
-use crate::month::Month;
+use crate::month::{Month, wall_day};
 use crate::record::{ConfigEntry, Located, Record, Tenant};
-use crate::text::Text;
+use crate::text::{Encoding, Text};
 use jiff::civil::Date;
 
 /// The format, for the registry.
@@ -37,6 +37,10 @@ impl Format for Csv {
         "configuration (key,period,value) or tenants (id,name,email,start_date,departure_date,room_adjustment)"
     }
 
+    fn example(&self) -> &'static str {
+        "key,period,value\nel,2025-09,2424"
+    }
+
     fn claims(&self, name: &str, text: &str) -> bool {
         let header: Vec<&str> = text.lines().next().unwrap_or_default().split(',').map(str::trim).collect();
         name.ends_with(".csv") && SHAPES.iter().any(|s| s.columns.iter().all(|c| header.contains(c)))
@@ -60,7 +64,7 @@ impl Format for Csv {
             if !more {
                 break;
             }
-            let lines = Text::decode(&raw.as_bytes()[skipped..]).map_or(1, |t| t.line_count());
+            let lines = Text::decode(&raw.as_bytes()[skipped..], Encoding::Utf8).map_or(1, |t| t.line_count());
             accounted += blank + lines;
             if raw.trim().is_empty() {
                 out.tally.ignore("blank line", lines);
@@ -235,10 +239,9 @@ impl Row<'_> {
         if text.is_empty() {
             return Ok(None);
         }
-        let day = text.split_once([' ', 'T']).map_or(text, |(day, _)| day);
-        match day.parse::<Date>() {
-            Ok(date) if day.len() == 10 && (1900..2200).contains(&date.year()) => Ok(Some(date)),
-            _ => Err(self.wrong(
+        match wall_day(text) {
+            Some(date) => Ok(Some(date)),
+            None => Err(self.wrong(
                 column,
                 "impossible-date",
                 format!("there is no such day as {text}"),

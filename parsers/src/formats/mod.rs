@@ -15,5 +15,6 @@ macro_rules! formats {
 formats! {
     csv::Csv,
     electricity_bills_text::ElectricityBillsText,
+    rent_export_json::RentExportJson,
     rent_history_json::RentHistoryJson,
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Severity, Span};
 use crate::format::{Context, Format, Parsed};
 use crate::json::{self, JsonReader, Node, Place, Value, pointer};
 use crate::month::Month;
-use crate::record::{Constant, Record, RentCalculation, Roommate, Share};
+use crate::record::{Constant, Located, Record, RentCalculation, Roommate, Share};
 use crate::text::Text;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -31,6 +31,13 @@ impl Format for RentHistoryJson {
         "one rent calculation a file, YYYY_MM_vN.json, with metadata, constants, roommates and final_results"
     }
 
+    fn example(&self) -> &'static str {
+        r#"{ "metadata": { "calculation_date": "2025-03-10T11:53:13+01:00", "title": "March 2025" },
+  "constants": { "year": 2025, "month": 2, "kallhyra": 24530, "el": 5945, "bredband": 380 },
+  "roommates": { "Rasmus": {}, "Adam": { "days": 15.5, "room_adjustment": -1400 } },
+  "final_results": { "Rasmus": 9052, "Adam": 4526 } }"#
+    }
+
     fn claims(&self, name: &str, text: &str) -> bool {
         label(name).is_ok() || (name.ends_with(".json") && text.contains("\"final_results\""))
     }
@@ -38,8 +45,10 @@ impl Format for RentHistoryJson {
     fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
         json::read(text, out, |json, root| {
             let mut reader = Reader { json, timezone: context.timezone };
-            let calculation = reader.calculation(root, context.file_name())?;
-            Some(Record::RentCalculation(calculation))
+            if let Some(calculation) = reader.calculation(root, context.file_name()) {
+                let (value, span) = (Record::RentCalculation(calculation), text.span(root.offset(text.as_str())));
+                reader.json.out.records.push(Located { value, span });
+            }
         });
     }
 }
@@ -123,9 +132,7 @@ impl<'a> Reader<'a, '_> {
         let stated_version = self.json.optional_number(version.clone()).zip(version.map(|(node, pointer)| self.json.span(node, pointer)));
         let title = metadata.take("title");
         let title = self.json.optional_text(title).filter(|t| !t.trim().is_empty());
-        if let Some((node, _)) = metadata.take("ruby_version") {
-            self.json.out.tally.ignore("metadata.ruby_version", node.leaves().unwrap_or(0));
-        }
+        self.json.set_aside(&mut metadata, "ruby_version", "metadata.ruby_version");
         self.json.leave(metadata);
         (calculated_at, stated_version, title)
     }

@@ -3,7 +3,7 @@
 
 mod reader;
 
-pub(crate) use reader::{JsonReader, Place, read};
+pub(crate) use reader::{JsonReader, Object, Place, read};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -4,7 +4,6 @@ use super::{Node, Value, pointer};
 use crate::amount::exact_decimal;
 use crate::diagnostic::{Severity, Span};
 use crate::format::{Parsed, Unit};
-use crate::record::{Located, Record};
 use crate::text::Text;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -12,8 +11,8 @@ use std::borrow::Cow;
 /// A value and its JSON pointer.
 pub(crate) type Place<'a> = (Node<'a>, String);
 
-/// Reads a whole document with `record`, which sees the root; a document with an error gives no record.
-pub(crate) fn read<'a>(text: &'a Text<'a>, out: &mut Parsed, record: impl FnOnce(JsonReader<'a, '_>, Node<'a>) -> Option<Record>) {
+/// Reads a whole document with `records`, which sees the root; a document with an error gives no record.
+pub(crate) fn read<'a>(text: &'a Text<'a>, out: &mut Parsed, records: impl FnOnce(JsonReader<'a, '_>, Node<'a>)) {
     let root = match Node::document(text.as_str()) {
         Ok(root) => root,
         Err(error) => return refuse_syntax(text, out, &error),
@@ -25,12 +24,10 @@ pub(crate) fn read<'a>(text: &'a Text<'a>, out: &mut Parsed, record: impl FnOnce
         return out.note(Severity::Error, "bad-json", text, text.span(0), message, "check that it is the right file");
     };
     out.tally.read = leaves;
-    let span = text.span(root.offset(text.as_str()));
-    let found = record(JsonReader { text, out }, root);
+    records(JsonReader { text, out }, root);
     if out.is_rejected() {
+        out.records.clear();
         reject_all(out, text);
-    } else if let Some(value) = found {
-        out.records.push(Located { value, span });
     }
 }
 
@@ -84,6 +81,13 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> JsonReader<'a, '_> {
+    /// Takes a member out and counts it under an ignoring rule.
+    pub(crate) fn set_aside(&mut self, object: &mut Object<'a>, key: &str, rule: &'static str) {
+        if let Some((node, _)) = object.take(key) {
+            self.out.tally.ignore(rule, node.leaves().unwrap_or(0));
+        }
+    }
+
     /// What is left in an object is accounted for by a named rule, and said.
     pub(crate) fn leave(&mut self, object: Object<'a>) {
         for (key, node) in object.members {
