@@ -29,7 +29,13 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
                 ));
             }
             let source = &job.sources[file.source];
-            let context = Context { path: &file.path, timezone: &job.timezone, encoding: source.encoding, options: &source.options };
+            let context = Context {
+                path: &file.path,
+                timezone: &job.timezone,
+                encoding: source.encoding,
+                fields: &source.fields,
+                options: &source.options,
+            };
             Ok(Some(parse_bytes(source.format, &bytes, &context)))
         })
         .collect()

@@ -16,6 +16,8 @@ pub enum Kind {
     Number,
     /// A text that compares as a number where both sides are one (`24530.0` is `24530`).
     NumberText,
+    /// True or false.
+    Bool,
     /// A calendar day.
     Date,
     /// A point in time, in UTC.
@@ -166,6 +168,7 @@ impl Kind {
         match self {
             Kind::Text => text.to_owned(),
             Kind::Number | Kind::NumberText => exact_decimal(text).map_or_else(|| text.to_owned(), |n| n.canonical()),
+            Kind::Bool => matches!(text, "true" | "t" | "1").to_string(),
             Kind::Date => match text.split_at_checked(10) {
                 Some((day, rest)) if rest.bytes().all(|b| b" T0:.+Z".contains(&b)) => day.to_owned(),
                 _ => text.to_owned(),

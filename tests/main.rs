@@ -5,6 +5,7 @@
 mod cli;
 mod contributing;
 mod house;
+mod own_files;
 mod readme;
 mod rent;
 mod safety;

@@ -73,7 +73,7 @@ pub fn swedish_decimal(text: &str) -> Result<(Decimal, &str), Fault> {
     })?;
     let number = digits.trim_end_matches(is_space);
     let offset = offset_in(text, digits);
-    let amount = grouped(number).map_err(|fault| Fault { offset: offset + fault.offset, ..fault })?;
+    let amount = grouped(number, &KRONOR).map_err(|fault| Fault { offset: offset + fault.offset, ..fault })?;
     let (rest, after) = unit_after(rest).unwrap_or((rest, None));
     if !before && after.is_none() {
         return Err(Fault {
@@ -106,46 +106,48 @@ fn unit_after(input: &str) -> IResult<&str, Option<&str>> {
     opt(alt((tag(":-"), preceded(space0, word)))).parse(input)
 }
 
-/// `1632`, `1 632`, `1632,5`, `1 234,50`, `1632.50`; not `1.632`, `16 32`, `1632,505`.
-fn grouped(number: &str) -> Result<Decimal, Fault> {
+/// How numbers are written: decimal marks, thousands marks, and how many decimals there can be.
+pub(crate) struct NumberStyle<'s> {
+    pub(crate) decimal: &'s [char],
+    pub(crate) thousands: &'s [char],
+    pub(crate) fraction: usize,
+}
+
+/// Spaces that part thousands.
+pub(crate) const SPACES: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\u{2009}'];
+
+/// Kronor and öre: `1632`, `1 632`, `1632,5`, `1 234,50`, `1632.50`; not `1.632`, `16 32`, `1632,505`.
+const KRONOR: NumberStyle<'static> = NumberStyle { decimal: &[',', '.'], thousands: &SPACES, fraction: 2 };
+
+/// A number without sign in a style; what has two readings, or none, is a fault.
+pub(crate) fn grouped(number: &str, style: &NumberStyle<'_>) -> Result<Decimal, Fault> {
     let fault = |at: &str, code, message: String, hint| Fault { offset: offset_in(number, at), code, message, hint };
-    let (whole, fraction) = match number.find([',', '.']) {
+    let (whole, fraction) = match number.find(style.decimal) {
         Some(at) => (&number[..at], Some(&number[at + 1..])),
         None => (number, None),
     };
-    let mut groups = whole.split(is_space);
+    let mut groups = whole.split(style.thousands);
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
-    let spaced = !rest.is_empty();
-    if let Some(wrong) = rest.iter().find(|g| g.len() != 3) {
-        return Err(fault(
-            wrong,
-            "ambiguous-amount",
-            format!("`{number}` is either two amounts or one with its thousands parted wrongly"),
-            "one amount a line; thousands have three digits, as in `1 632 kr`",
-        ));
-    }
-    if first.is_empty() || (spaced && first.len() > 3) {
-        return Err(fault(
-            whole,
-            "ambiguous-amount",
-            format!("`{number}` is either two amounts or one with its thousands parted wrongly"),
-            "one amount a line; thousands have three digits, as in `1 632 kr`",
-        ));
+    let wrong =
+        rest.iter().find(|g| g.len() != 3).copied().or((first.is_empty() || (!rest.is_empty() && first.len() > 3)).then_some(whole));
+    if let Some(wrong) = wrong {
+        let message = format!("`{number}` is either two amounts or one with its thousands parted wrongly");
+        return Err(fault(wrong, "ambiguous-amount", message, "one amount a line; thousands have three digits, as in `1 632 kr`"));
     }
     if let Some(fraction) = fraction {
         let digits = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
-        if !digits || fraction.len() > 2 {
-            return Err(fault(
-                &number[whole.len()..],
-                "ambiguous-amount",
-                format!("`{number}` can be read in two ways: are these thousands or decimals?"),
-                "write kronor as `1632` or `1 632`, and öre with a comma and two digits, as in `1632,50`",
-            ));
+        if !digits || fraction.len() > style.fraction {
+            let hint = "write kronor as `1632` or `1 632`, and öre with a comma and two digits, as in `1632,50`";
+            let message = format!("`{number}` can be read in two ways: are these thousands or decimals?");
+            return Err(fault(&number[whole.len()..], "ambiguous-amount", message, hint));
         }
     }
     let mut plain = first.to_owned();
     plain.extend(rest);
+    if !plain.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(fault(number, "unreadable-amount", format!("`{number}` is no number"), "check the amount"));
+    }
     if let Some(fraction) = fraction {
         plain.push('.');
         plain.push_str(fraction);
@@ -156,7 +158,7 @@ fn grouped(number: &str) -> Result<Decimal, Fault> {
 }
 
 fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}')
+    SPACES.contains(&c)
 }
 
 fn offset_in(whole: &str, part: &str) -> usize {

@@ -1,6 +1,7 @@
 //! The contract of a format: [`Format`], what it gets ([`Context`]) and what it gives ([`Parsed`]).
 
 use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
+use crate::fields::Field;
 use crate::record::{Located, Record};
 use crate::text::{Encoding, Text};
 use jiff::tz::TimeZone;
@@ -14,6 +15,11 @@ pub trait Format: Sync {
     /// Reads a decoded file into records and diagnostics, and accounts for each of its lines or values in the tally.
     fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed);
 
+    /// Reads a file that is no text, such as a workbook, from its bytes; gives whether it did.
+    fn parse_bytes(&self, _bytes: &[u8], _context: &Context<'_>, _out: &mut Parsed) -> bool {
+        false
+    }
+
     /// One line for listings.
     fn about(&self) -> &'static str {
         ""
@@ -26,6 +32,11 @@ pub trait Format: Sync {
 
     /// Whether a file of that name and text is surely of this format; for files given without one.
     fn claims(&self, _name: &str, _text: &str) -> bool {
+        false
+    }
+
+    /// Whether it can fill a declared table.
+    fn reads_tables(&self) -> bool {
         false
     }
 
@@ -54,6 +65,8 @@ pub enum OptionValue {
     Integer(i64),
     /// `"text"`
     Text(String),
+    /// `true`
+    Bool(bool),
     /// `["one", "two"]`
     Words(Vec<String>),
 }
@@ -103,6 +116,22 @@ impl Options {
         }
     }
 
+    /// A text, or `default`.
+    pub fn text<'o>(&'o self, name: &str, default: &'o str) -> &'o str {
+        match self.0.get(name) {
+            Some(OptionValue::Text(text)) => text,
+            _ => default,
+        }
+    }
+
+    /// True or false, or `default`.
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        match self.0.get(name) {
+            Some(OptionValue::Bool(flag)) => *flag,
+            _ => default,
+        }
+    }
+
     /// A list of words, or `default`.
     pub fn words(&self, name: &str, default: &[&str]) -> Vec<String> {
         match self.0.get(name) {
@@ -121,6 +150,8 @@ pub struct Context<'a> {
     pub timezone: &'a TimeZone,
     /// What the bytes are said to be.
     pub encoding: Encoding,
+    /// The columns of the declared table that the source fills; empty for the records of the domain.
+    pub fields: &'a [Field],
     /// The source's settings.
     pub options: &'a Options,
 }
@@ -208,6 +239,10 @@ impl Parsed {
 /// Reads the bytes of a file: decodes them, lets the format parse them, and checks that the tally balances.
 pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed {
     let mut out = Parsed::default();
+    if format.parse_bytes(bytes, context, &mut out) {
+        balance(format, &mut out);
+        return out;
+    }
     let text = match Text::decode(bytes, context.encoding) {
         Ok(text) => text,
         Err(diagnostic) => {
@@ -254,10 +289,21 @@ pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed
         return out;
     }
     format.parse(&text, context, &mut out);
-    if !out.tally.balances() {
-        let message = format!("conservation is broken in the format `{}`: {:?}", format.name(), out.tally);
-        let span = Span { line: 1, column: 1, pointer: None };
-        out.note(Severity::Error, "conservation", &text, span, message, "this is a fault of the program: please report it with the file");
-    }
+    balance(format, &mut out);
     out
+}
+
+/// Conservation is not left to the formats' word.
+fn balance(format: &dyn Format, out: &mut Parsed) {
+    if out.tally.balances() {
+        return;
+    }
+    out.diagnostics.push(Diagnostic {
+        code: "conservation",
+        severity: Severity::Error,
+        span: Span { line: 1, column: 1, pointer: None },
+        message: format!("conservation is broken in the format `{}`: {:?}", format.name(), out.tally),
+        hint: "this is a fault of the program: please report it with the file".into(),
+        quote: String::new(),
+    });
 }

@@ -5,10 +5,13 @@
 //! function of the bytes and the [`Context`], so a file gives the same records wherever it is read.
 
 mod amount;
+mod delimited;
 mod diagnostic;
+mod fields;
 mod format;
 pub mod formats;
 mod json;
+mod known_tables;
 mod month;
 mod record;
 mod registry;
@@ -16,9 +19,10 @@ mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
 pub use diagnostic::{Diagnostic, Severity, Span, nearest};
+pub use fields::{Field, FieldKind};
 pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
 pub use month::Month;
-pub use record::{Bill, ConfigEntry, Constant, Located, Record, RentCalculation, Roommate, Share, Tenant};
+pub use record::{Bill, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
 pub use text::{Encoding, Text};
 

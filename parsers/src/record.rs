@@ -29,6 +29,29 @@ pub enum Record {
     Config(ConfigEntry),
     /// One tenant with the residency.
     Tenant(Tenant),
+    /// One row of a declared table.
+    Row {
+        /// A value for each field that the source fills, in their order.
+        values: Vec<Option<FieldValue>>,
+    },
+}
+
+/// A typed value of a declared table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    /// A text.
+    Text(String),
+    /// An exact number.
+    Number(Decimal),
+    /// True or false.
+    Bool(bool),
+    /// A calendar day.
+    Date(Date),
+    /// A calendar month.
+    Month(Month),
+    /// A point in time.
+    Time(Timestamp),
 }
 
 impl Record {
@@ -36,7 +59,7 @@ impl Record {
     pub fn rows(&self) -> usize {
         match self {
             Record::RentCalculation(calculation) => calculation.shares.len(),
-            Record::Bill(_) | Record::Config(_) | Record::Tenant(_) => 1,
+            Record::Bill(_) | Record::Config(_) | Record::Tenant(_) | Record::Row { .. } => 1,
         }
     }
 }

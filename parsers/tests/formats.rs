@@ -2,23 +2,50 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use tieout_parsers::{Context, Encoding, Format, Options, Parsed, parse, registry};
+use tieout_parsers::{Context, Encoding, Field, FieldKind, Format, OptionValue, Options, Parsed, parse, registry};
 
 fn samples(format: &dyn Format) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/formats").join(format.name());
     let entries =
         std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("the format {} has no fixture folder {}", format.name(), folder.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_none_or(|e| e != "expected")).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_none_or(|e| e != "expected" && e != "settings")).collect();
     paths.sort();
     paths
 }
 
-fn read(format: &dyn Format, name: &str, bytes: &[u8]) -> Parsed {
+/// What a job would say about a sample: beside it, as `SAMPLE.settings`.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    #[serde(default)]
+    columns: Vec<(String, String, String, bool)>,
+    #[serde(default)]
+    options: BTreeMap<String, OptionValue>,
+    #[serde(default)]
+    windows_1252: bool,
+}
+
+fn settings(sample: &Path) -> Settings {
+    let text = std::fs::read_to_string(format!("{}.settings", sample.display()));
+    text.map(|t| serde_json::from_str(&t).unwrap()).unwrap_or_default()
+}
+
+fn read(format: &dyn Format, name: &str, bytes: &[u8], settings: Settings) -> Parsed {
     let timezone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
-    let options = Options::default();
-    parse(format, bytes, &Context { path: name, timezone: &timezone, encoding: Encoding::default(), options: &options })
+    let options = Options::new(format, settings.options).unwrap();
+    let columns = settings.columns.into_iter();
+    let field = |(name, from, kind, required): (String, String, String, bool)| Field {
+        name,
+        from,
+        kind: FieldKind::parse(&kind).unwrap(),
+        required,
+    };
+    let fields: Vec<Field> = columns.map(field).collect();
+    let encoding = if settings.windows_1252 { Encoding::Windows1252 } else { Encoding::Utf8 };
+    parse(format, bytes, &Context { path: name, timezone: &timezone, encoding, fields: &fields, options: &options })
 }
 
 /// Records and diagnostics as a reader of the golden file wants them: a line each.
@@ -49,7 +76,7 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
         let samples = samples(format);
         assert!(!samples.is_empty(), "{} has no sample", format.name());
         for path in samples {
-            let parsed = read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap());
+            let parsed = read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap(), settings(&path));
             let (got, expected) = (golden(&parsed), PathBuf::from(format!("{}.expected", path.display())));
             if std::env::var_os("BLESS").is_some() {
                 std::fs::write(&expected, &got).unwrap();
@@ -67,7 +94,13 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
 #[test]
 fn the_example_of_every_format_is_read_without_a_word() {
     for format in registry().all() {
-        let parsed = read(format, "2025_02_v1.json", format.example().as_bytes());
+        if ["xlsx", "ods"].contains(&format.name()) {
+            continue; // A workbook is no text to show.
+        }
+        // A format that needs settings takes those of its first sample that has some.
+        let good = |s: &PathBuf| !read(format, "x", &std::fs::read(s).unwrap(), settings(s)).is_rejected();
+        let with = samples(format).into_iter().filter(good).map(|s| settings(&s)).find(|s| !s.columns.is_empty() && format.name() != "csv");
+        let parsed = read(format, "2025_02_v1.json", format.example().as_bytes(), with.unwrap_or_default());
         assert!(parsed.diagnostics.is_empty() && !parsed.records.is_empty(), "{}: {:?}", format.name(), parsed.diagnostics);
     }
 }
@@ -90,7 +123,8 @@ fn every_kind_of_diagnostic_has_a_hint_and_a_place() {
     let mut codes = BTreeSet::new();
     for format in registry().all() {
         for path in samples(format) {
-            for d in read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap()).diagnostics {
+            for d in read(format, &path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap(), settings(&path)).diagnostics
+            {
                 assert!(!d.hint.is_empty() && d.span.line > 0 && d.span.column > 0, "{}: {}", path.display(), d.message);
                 codes.insert(d.code);
             }
@@ -100,13 +134,11 @@ fn every_kind_of_diagnostic_has_a_hint_and_a_place() {
 }
 
 /// A sample with some bytes replaced, taken out or put in: nearer to real damage than random bytes are.
-fn damaged() -> impl Strategy<Value = (usize, String, Vec<u8>)> {
-    let all: Vec<(usize, String, Vec<u8>)> = registry()
+fn damaged() -> impl Strategy<Value = (usize, PathBuf, Vec<u8>)> {
+    let all: Vec<(usize, PathBuf, Vec<u8>)> = registry()
         .all()
         .enumerate()
-        .flat_map(|(i, f)| {
-            samples(f).into_iter().map(move |p| (i, p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap()))
-        })
+        .flat_map(|(i, f)| samples(f).into_iter().map(move |p| (i, p.clone(), std::fs::read(p).unwrap())))
         .collect();
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..3usize, prop::collection::vec(any::<u8>(), 0..6)), 0..6);
     (prop::sample::select(all), edits).prop_map(|((format, name, mut bytes), edits)| {
@@ -125,16 +157,16 @@ proptest! {
     #[test]
     fn no_bytes_make_a_parser_panic_or_lose_count(bytes in prop::collection::vec(any::<u8>(), 0..400), name in "[0-9]{4}_[0-9]{2}_v[0-9]\\.json|[a-z]{1,8}\\.(txt|csv)") {
         for format in registry().all() {
-            let parsed = read(format, &name, &bytes);
+            let parsed = read(format, &name, &bytes, Settings::default());
             prop_assert!(parsed.tally.balances(), "{}: {:?}", format.name(), parsed.tally);
             prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
         }
     }
 
     #[test]
-    fn a_damaged_file_is_read_or_refused_and_never_loses_count((format, name, bytes) in damaged()) {
+    fn a_damaged_file_is_read_or_refused_and_never_loses_count((format, path, bytes) in damaged()) {
         let format = registry().all().nth(format).unwrap();
-        let parsed = read(format, &name, &bytes);
+        let parsed = read(format, &path.file_name().unwrap().to_string_lossy(), &bytes, settings(&path));
         prop_assert!(parsed.tally.balances(), "{}: {:?}", format.name(), parsed.tally);
         prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
         prop_assert!(parsed.tally.rejected == 0 || parsed.is_rejected(), "something was refused in silence");

@@ -3,11 +3,13 @@
 
 mod calculations;
 mod config;
+mod declared;
 mod people;
 pub mod tables;
 
 pub use calculations::{Calculation, Standing, calculations};
 pub use config::{BILLS, Existing, config_rows};
+pub use declared::declared_rows;
 pub use people::{People, Person, tenant_rows};
 
 use crate::discover::SourceFile;

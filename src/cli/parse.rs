@@ -99,7 +99,10 @@ fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
     let timezone = jiff::tz::TimeZone::get(&args.timezone)
         .map_err(|_| Stop::usage(format!("there is no time zone `{}`", args.timezone), "write it like Europe/Stockholm"))?;
     let options = Options::new(format, BTreeMap::new()).map_err(|e| Stop::usage(e.message, e.hint))?;
-    Ok((format, parse_bytes(format, &bytes, &Context { path, timezone: &timezone, encoding: args.encoding.into(), options: &options })))
+    Ok((
+        format,
+        parse_bytes(format, &bytes, &Context { path, timezone: &timezone, encoding: args.encoding.into(), fields: &[], options: &options }),
+    ))
 }
 
 fn record(located: &Located<Record>) -> Value {

@@ -1,13 +1,15 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
 mod read;
+mod tables;
 
 pub use read::read;
+pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 
 use crate::evidence::Severity;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
-use tieout_parsers::{Decimal, Encoding, Format, Options};
+use tieout_parsers::{Decimal, Encoding, Field, Format, Options};
 
 /// A job file, read and checked.
 pub struct Job {
@@ -25,6 +27,8 @@ pub struct Job {
     pub sha256: String,
     /// The folder of the migration steps.
     pub migrations: Option<PathBuf>,
+    /// The tables it declares.
+    pub tables: Vec<DeclaredTable>,
     /// The sources, in the file's order.
     pub sources: Vec<Source>,
     /// The declared checks.
@@ -43,6 +47,10 @@ pub struct Source {
     pub encoding: Encoding,
     /// Settings of the format.
     pub options: Options,
+    /// The declared table that it fills, by index; without one it yields the records of the domain.
+    pub table: Option<usize>,
+    /// The columns of that table that it fills.
+    pub fields: Vec<Field>,
     /// Patterns relative to the root, with `/`.
     pub files: Vec<String>,
     /// Which versions of a month count.

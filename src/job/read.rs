@@ -1,5 +1,6 @@
 //! Reads a job file: strict, with line, column and the nearest known word in every complaint.
 
+use super::tables::{DeclaredTable, RawTable};
 use super::{Exclude, Expect, Job, Period, Source, SumCheck, Versions};
 use crate::digest::sha256;
 use crate::error::{Result, Stop, io_words};
@@ -19,6 +20,8 @@ const FILE: &str = "tieout.toml";
 struct RawFile {
     job: RawJob,
     migrations: Option<RawMigrations>,
+    #[serde(default)]
+    table: Vec<RawTable>,
     #[serde(default)]
     source: Vec<RawSource>,
     #[serde(default)]
@@ -51,6 +54,8 @@ struct RawSource {
     versions: Option<Spanned<String>>,
     period: Option<Spanned<String>>,
     encoding: Option<Spanned<String>>,
+    table: Option<Spanned<String>>,
+    columns: Option<Spanned<BTreeMap<String, String>>>,
     #[serde(default)]
     exclude: Vec<RawExclude>,
     options: Option<Spanned<BTreeMap<String, OptionValue>>>,
@@ -101,7 +106,7 @@ enum RawNumber {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: [&str; 6] = ["hook", "waiver", "table", "cache", "max_downtime", "on_stale"];
+const LATER: [&str; 5] = ["hook", "waiver", "cache", "max_downtime", "on_stale"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -121,13 +126,13 @@ pub fn read(path: &Path) -> Result<Job> {
     at.job(raw, folder)
 }
 
-struct Place<'a> {
+pub(super) struct Place<'a> {
     file: &'a str,
     text: &'a str,
 }
 
 impl Place<'_> {
-    fn stop(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
+    pub(super) fn stop(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -188,12 +193,13 @@ impl Place<'_> {
                 Some(path)
             }
         };
+        let tables = self.tables(raw.table)?;
         let mut sources: Vec<Source> = Vec::new();
         for source in raw.source {
             if sources.iter().any(|s| s.name == *source.name.get_ref()) {
                 return Err(self.stop(source.name.span(), format!("there are two sources `{}`", source.name.get_ref()), "name them apart"));
             }
-            sources.push(self.source(source)?);
+            sources.push(self.source(source, &tables)?);
         }
         if sources.is_empty() {
             return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));
@@ -210,13 +216,14 @@ impl Place<'_> {
             folder,
             sha256: sha256(self.text),
             migrations,
+            tables,
             sources,
             checks,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
         })
     }
 
-    fn source(&self, raw: RawSource) -> Result<Source> {
+    fn source(&self, raw: RawSource, tables: &[DeclaredTable]) -> Result<Source> {
         let registry = registry();
         let format = registry.find(raw.format.get_ref()).ok_or_else(|| {
             let names: Vec<&str> = registry.all().map(|f| f.name()).collect();
@@ -226,6 +233,32 @@ impl Place<'_> {
             };
             self.stop(raw.format.span(), format!("there is no format `{}`", raw.format.get_ref()), hint)
         })?;
+        let (table, fields) = match &raw.table {
+            None => match &raw.columns {
+                Some(columns) => {
+                    return Err(self.stop(columns.span(), "`columns` needs a `table` to fill", "name one that is declared with [[table]]"));
+                }
+                None => (None, Vec::new()),
+            },
+            Some(name) => {
+                let at = tables.iter().position(|t| t.table.name == *name.get_ref()).ok_or_else(|| {
+                    let known: Vec<&str> = tables.iter().map(|t| &*t.table.name).collect();
+                    let hint = match nearest(name.get_ref(), known.iter().copied()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "declare it with [[table]]".to_owned(),
+                    };
+                    self.stop(name.span(), format!("no table `{}` is declared", name.get_ref()), hint)
+                })?;
+                if !format.reads_tables() {
+                    return Err(self.stop(
+                        name.span(),
+                        format!("the format `{}` fills tables of its own", format.name()),
+                        "remove `table`, or choose another format",
+                    ));
+                }
+                (Some(at), self.fields(&tables[at], raw.columns)?)
+            }
+        };
         let (options, span) = raw.options.map_or_else(Default::default, |o| (o.get_ref().clone(), o.span()));
         let options = Options::new(format, options).map_err(|e| self.stop(span, e.message, e.hint))?;
         for pattern in raw.files.get_ref() {
@@ -261,7 +294,7 @@ impl Place<'_> {
         let encoding = self.word(raw.encoding, &encodings)?;
         let exclude = raw.exclude.into_iter().map(|e| self.exclude(e)).collect::<Result<_>>()?;
         let files = raw.files.into_inner();
-        Ok(Source { name: raw.name.into_inner(), format, encoding, options, files, versions, period, exclude })
+        Ok(Source { name: raw.name.into_inner(), format, encoding, options, table, fields, files, versions, period, exclude })
     }
 
     fn exclude(&self, raw: RawExclude) -> Result<Exclude> {

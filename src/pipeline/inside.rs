@@ -7,7 +7,7 @@ use crate::assemble::{
 };
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity, Side};
-use crate::job::{Expect, SumCheck};
+use crate::job::{Expect, Job, SumCheck};
 use crate::load::load;
 use crate::migrate::{Step, bring_up};
 use crate::reconcile::{Item, Target, Totals, control_totals, residency, shares, sum_by_month};
@@ -61,10 +61,14 @@ pub(super) fn load_and_check(
         loader.outcome.findings.extend(found);
         loader.load(store, &tables::config(), rows.into_iter())?;
     }
+    for (at, declared) in job.tables.iter().enumerate() {
+        store.ensure_table(declared)?;
+        loader.load(store, &declared.table, assemble::declared_rows(archive, at))?;
+    }
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
     for check in &job.checks {
-        outcome.checks.extend(sum_check(store, check)?);
+        outcome.checks.extend(sum_check(job, store, check)?);
     }
     for expect in &job.expects {
         outcome.checks.extend(control(store, expect)?);
@@ -184,8 +188,9 @@ fn bill_sums(store: &mut Store) -> Result<BTreeMap<Month, Decimal>> {
 }
 
 /// A declared sum check over what the database holds now, with its operands traced to the files.
-fn sum_check(store: &mut Store, check: &SumCheck) -> Result<Vec<Check>> {
-    let known = [tables::electricity_bill(), tables::ledger(), tables::tenant(), tables::config()];
+fn sum_check(job: &Job, store: &mut Store, check: &SumCheck) -> Result<Vec<Check>> {
+    let domain = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
+    let known: Vec<&Table> = domain.iter().chain(job.tables.iter().map(|d| &d.table)).collect();
     let (rows, config) = (&check.of.0, &check.equals.0);
     let table = known.iter().find(|t| t.name == *rows);
     let keys: Vec<&str> = table.map(|t| t.with(&[Role::Key]).map(|(_, c)| &*c.name).collect()).unwrap_or_default();

@@ -36,6 +36,9 @@ impl Dialect {
 
     /// The text that is staged for a canonical text in `column`.
     pub(super) fn stored(self, canonical: String, kind: Kind, column: &ShapeColumn) -> String {
+        if kind == Kind::Bool && self == Dialect::Sqlite {
+            return if canonical == "true" { "1" } else { "0" }.to_owned();
+        }
         let timed = self == Dialect::Sqlite && column.declared.contains("TIME");
         if kind == Kind::Date && timed { canonical + " 00:00:00" } else { canonical }
     }

@@ -2,6 +2,7 @@
 //! What is loaded and why is not decided here.
 
 mod connection;
+mod create;
 mod dialect;
 mod lock;
 mod own;

@@ -4,17 +4,21 @@
 use crate::format::Format;
 
 macro_rules! formats {
-    ($($module:ident::$format:ident,)+) => {
+    ($($module:ident => $($format:ident)+,)+) => {
         $(pub mod $module;)+
         /// Every format, in the order of the names of their files.
-        pub(crate) static ALL: &[&dyn Format] = &[$(&$module::$format),+];
+        pub(crate) static ALL: &[&dyn Format] = &[$($(&$module::$format),+),+];
     };
 }
 
 // A new format is one line here.
 formats! {
-    csv::Csv,
-    electricity_bills_text::ElectricityBillsText,
-    rent_export_json::RentExportJson,
-    rent_history_json::RentHistoryJson,
+    csv => Csv,
+    electricity_bills_text => ElectricityBillsText,
+    fixed => Fixed,
+    json => Json JsonLines,
+    lines => Lines,
+    rent_export_json => RentExportJson,
+    rent_history_json => RentHistoryJson,
+    workbook => Xlsx Ods,
 }

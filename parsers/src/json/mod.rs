@@ -65,6 +65,11 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Whether it is the literal `true`.
+    pub(crate) fn is_true(self) -> bool {
+        self.0 == "true"
+    }
+
     /// Where it begins in the document's text, in bytes.
     pub(crate) fn offset(self, text: &str) -> usize {
         self.0.as_ptr().addr().saturating_sub(text.as_ptr().addr())

@@ -1,0 +1,285 @@
+//! The columns of a declared table as a file writes them: text to typed value, by the source's reading rules.
+
+use crate::amount::{NumberStyle, SPACES, grouped};
+use crate::format::{OptionSpec, OptionValue, Options};
+use crate::month::Month;
+use crate::record::FieldValue;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+
+/// A column that a source fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in the table.
+    pub name: String,
+    /// Where the file has it: a header, a number, a JSON pointer, a capture, a range of columns.
+    pub from: String,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Whether it must not be empty.
+    pub required: bool,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// An exact number of at most so many digits, so many of them decimals.
+    Decimal {
+        /// Digits in all.
+        precision: u32,
+        /// Decimals.
+        scale: u32,
+    },
+    /// True or false.
+    Bool,
+    /// A calendar day.
+    Date,
+    /// A calendar month.
+    Month,
+    /// A point in time.
+    Timestamp,
+}
+
+impl FieldKind {
+    /// Reads `text`, `integer`, `decimal(12,2)`, `bool`, `date`, `month`, `timestamp`.
+    pub fn parse(text: &str) -> Option<FieldKind> {
+        Some(match text {
+            "text" => FieldKind::Text,
+            "integer" => FieldKind::Integer,
+            "bool" => FieldKind::Bool,
+            "date" => FieldKind::Date,
+            "month" => FieldKind::Month,
+            "timestamp" => FieldKind::Timestamp,
+            _ => {
+                let (precision, scale) = text.strip_prefix("decimal(")?.strip_suffix(')')?.split_once(',')?;
+                let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+                let kept = (1..=28).contains(&precision) && scale <= precision;
+                return kept.then_some(FieldKind::Decimal { precision, scale });
+            }
+        })
+    }
+}
+
+/// `options.decimal`
+const DECIMAL: OptionSpec = OptionSpec {
+    name: "decimal",
+    takes: "the decimal mark, \",\" or \".\"; a point when it is not given",
+    fits: |v| matches!(v, OptionValue::Text(t) if t == "," || t == "."),
+};
+/// `options.thousands`
+const THOUSANDS: OptionSpec = OptionSpec {
+    name: "thousands",
+    takes: "the mark between thousands, such as \" \" (no-break spaces too), \".\" or \"'\"; none when it is not given",
+    fits: |v| matches!(v, OptionValue::Text(t) if t.chars().count() == 1 && !t.starts_with(|c: char| c.is_alphanumeric())),
+};
+/// `options.dates`
+const DATES: OptionSpec = OptionSpec {
+    name: "dates",
+    takes: "a list of date patterns, such as [\"%Y-%m-%d\", \"%d.%m.%Y\"]; the first of these when it is not given",
+    fits: |v| matches!(v, OptionValue::Words(w) if !w.is_empty() && w.iter().all(|p| p.contains('%'))),
+};
+/// `options.nulls`
+const NULLS: OptionSpec = OptionSpec {
+    name: "nulls",
+    takes: "a list of texts that stand for nothing, such as [\"\", \"-\"]; the empty text when it is not given",
+    fits: |v| matches!(v, OptionValue::Words(_)),
+};
+
+/// `options.lower`
+const LOWER: OptionSpec = OptionSpec {
+    name: "lower",
+    takes: "a list of columns whose texts are stored in lower case",
+    fits: |v| matches!(v, OptionValue::Words(_)),
+};
+/// `options.month_from_day`
+const MONTH_FROM_DAY: OptionSpec = OptionSpec {
+    name: "month_from_day",
+    takes: "a day from 1 to 31: a month column that reads a day takes its month from this day on, and the month before else",
+    fits: |v| matches!(v, OptionValue::Integer(1..=31)),
+};
+/// The options of every format that fills declared tables from text.
+pub(crate) const READING: [OptionSpec; 6] = [DECIMAL, THOUSANDS, DATES, NULLS, LOWER, MONTH_FROM_DAY];
+
+/// What is wrong with a value: code, message, hint.
+pub(crate) type Complaint = (&'static str, String, String);
+
+/// How a source writes its values.
+pub(crate) struct Reading<'a> {
+    decimal: Vec<char>,
+    thousands: Vec<char>,
+    dates: Vec<String>,
+    nulls: Vec<String>,
+    lower: Vec<String>,
+    month_from_day: Option<i8>,
+    timezone: &'a TimeZone,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(options: &Options, timezone: &'a TimeZone) -> Reading<'a> {
+        let thousands = match options.text("thousands", "").chars().next() {
+            Some(space) if SPACES.contains(&space) => SPACES.to_vec(),
+            other => other.into_iter().collect(),
+        };
+        Reading {
+            decimal: options.text("decimal", ".").chars().collect(),
+            thousands,
+            dates: options.words("dates", &["%Y-%m-%d"]),
+            nulls: options.words("nulls", &[""]),
+            lower: options.words("lower", &[]),
+            month_from_day: i8::try_from(options.integer("month_from_day", 0)).ok().filter(|n| *n > 0),
+            timezone,
+        }
+    }
+
+    /// The value that a text stands for; `None` for nothing.
+    pub(crate) fn read(&self, field: &Field, text: &str) -> Result<Option<FieldValue>, Complaint> {
+        let text = text.trim();
+        if text.is_empty() || self.nulls.iter().any(|n| n == text) {
+            return if field.required { Err(missing(field)) } else { Ok(None) };
+        }
+        let value = match field.kind {
+            FieldKind::Text if self.lower.contains(&field.name) => Ok(FieldValue::Text(text.to_lowercase())),
+            FieldKind::Text => Ok(FieldValue::Text(text.to_owned())),
+            FieldKind::Integer => self.number(text).and_then(|n| within(n, text, 18, 0)).map(FieldValue::Number),
+            FieldKind::Decimal { precision, scale } => {
+                self.number(text).and_then(|n| within(n, text, precision, scale)).map(FieldValue::Number)
+            }
+            FieldKind::Bool => match text.to_lowercase().as_str() {
+                "true" | "1" | "yes" | "ja" => Ok(FieldValue::Bool(true)),
+                "false" | "0" | "no" | "nej" => Ok(FieldValue::Bool(false)),
+                _ => Err((
+                    "unreadable-value",
+                    format!("`{text}` is neither true nor false"),
+                    "write true or false, 1 or 0, yes or no, ja or nej".into(),
+                )),
+            },
+            FieldKind::Date => self.date(text).map(FieldValue::Date),
+            FieldKind::Month => self.month(text).map(FieldValue::Month),
+            FieldKind::Timestamp => self.time(text).map(FieldValue::Time),
+        };
+        value.map(Some).map_err(|(code, message, hint)| (code, format!("{}: {message}", field.name), hint))
+    }
+
+    /// A number as JSON writes it, whatever the source's own marks.
+    pub(crate) fn plain(field: &Field, text: &str) -> Result<Option<FieldValue>, Complaint> {
+        let wrong = || {
+            (
+                "unreadable-number",
+                format!("{}: `{text}` has more digits than can be kept exactly", field.name),
+                "write at most 28 digits".to_owned(),
+            )
+        };
+        let number = crate::amount::exact_decimal(text).ok_or_else(wrong)?;
+        let number = match field.kind {
+            FieldKind::Decimal { precision, scale } => within(number, text, precision, scale),
+            _ => within(number, text, 18, 0),
+        };
+        number.map(|n| Some(if field.kind == FieldKind::Bool { FieldValue::Bool(!n.is_zero()) } else { FieldValue::Number(n) }))
+    }
+
+    fn number(&self, text: &str) -> Result<Decimal, Complaint> {
+        let negative = text.starts_with(['-', '\u{2212}']);
+        let digits = text.trim_start_matches(['-', '\u{2212}', '+']).trim_start();
+        let style = NumberStyle { decimal: &self.decimal, thousands: &self.thousands, fraction: usize::MAX };
+        let number = grouped(digits, &style).map_err(|_| {
+            let marks: String = self.thousands.first().map_or("no mark between thousands".into(), |c| format!("`{c}` between thousands"));
+            let hint = format!(
+                "this source writes numbers with the decimal mark `{}` and {marks}: see its `options`",
+                self.decimal.iter().collect::<String>()
+            );
+            ("unreadable-number", format!("`{text}` is no number as this source writes them"), hint)
+        })?;
+        Ok(if negative { -number } else { number })
+    }
+
+    fn date(&self, text: &str) -> Result<Date, Complaint> {
+        let read = self.dates.iter().find_map(|pattern| Date::strptime(pattern, text).ok());
+        read.filter(|d| (1900..2200).contains(&d.year())).ok_or_else(|| {
+            (
+                "impossible-date",
+                format!("`{text}` is no day written as {}", self.dates.join(" or ")),
+                "correct the day, or see `dates` of the source's `options`".into(),
+            )
+        })
+    }
+
+    fn month(&self, text: &str) -> Result<Month, Complaint> {
+        let of_day = |from| self.date(text).ok().map(|day| Month::billed(day, from));
+        let wrong = || ("impossible-date", format!("`{text}` is no month"), "write it as `2025-02` or `2025-02-01`".into());
+        match self.month_from_day {
+            Some(from) => of_day(from).ok_or_else(wrong),
+            None => Month::parse(text).ok_or_else(wrong),
+        }
+    }
+
+    fn time(&self, text: &str) -> Result<Timestamp, Complaint> {
+        let wall = |time: DateTime| time.to_zoned(self.timezone.clone()).map(|z| z.timestamp()).ok();
+        let read = text.parse::<Timestamp>().ok().or_else(|| text.parse::<DateTime>().ok().and_then(wall));
+        let read = read.or_else(|| self.dates.iter().find_map(|pattern| DateTime::strptime(pattern, text).ok()).and_then(wall));
+        read.ok_or_else(|| {
+            (
+                "impossible-date",
+                format!("`{text}` is no point in time"),
+                "write it as `2025-03-10 11:53:13`, or see `dates` of the source's `options`".into(),
+            )
+        })
+    }
+}
+
+/// An empty value where there must be one.
+pub(crate) fn missing(field: &Field) -> Complaint {
+    ("missing-value", format!("{} is empty", field.name), "the table wants a value in every row".into())
+}
+
+fn within(number: Decimal, text: &str, precision: u32, scale: u32) -> Result<Decimal, Complaint> {
+    let number = number.normalize();
+    let whole = number.trunc().abs().to_string().trim_start_matches('0').len();
+    if number.scale() > scale || whole > (precision - scale) as usize {
+        let message =
+            format!("`{text}` does not fit: the column keeps {} digits before the decimal mark and {scale} behind", precision - scale);
+        return Err(("number-too-long", message, "nothing is rounded; correct the value, or give the column more digits".into()));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn read(kind: FieldKind, text: &str, options: &[(&str, OptionValue)]) -> Result<String, &'static str> {
+        let options: BTreeMap<String, OptionValue> = options.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        let options = Options::new(&crate::formats::csv::Csv, options).unwrap();
+        let timezone = TimeZone::get("Europe/Stockholm").unwrap();
+        let field = Field { name: "x".into(), from: "x".into(), kind, required: true };
+        let value = Reading::new(&options, &timezone).read(&field, text).map_err(|c| c.0)?;
+        Ok(serde_json::to_string(&value).unwrap())
+    }
+
+    #[test]
+    fn values_are_read_as_the_source_writes_them_and_no_other_way() {
+        let text = |t: &str| OptionValue::Text(t.into());
+        let swedish = [("decimal", text(",")), ("thousands", text(" "))];
+        let money = FieldKind::Decimal { precision: 12, scale: 2 };
+        assert_eq!(read(money, "-1\u{a0}234,50", &swedish), Ok("\"-1234.5\"".into()));
+        for wrong in ["1.234,50", "1234.50", "12 34,50", "1 234,50 kr", "abc"] {
+            assert_eq!(read(money, wrong, &swedish), Err("unreadable-number"), "{wrong}");
+        }
+        assert_eq!(read(money, "1234,505", &swedish), Err("number-too-long"));
+        assert_eq!(read(money, "12345678901", &[]), Err("number-too-long"));
+        assert_eq!(read(FieldKind::Integer, "1.5", &[]), Err("number-too-long"));
+        let dates = [("dates", OptionValue::Words(vec!["%d.%m.%Y".into()]))];
+        assert_eq!(read(FieldKind::Date, "28.02.2025", &dates), Ok("\"2025-02-28\"".into()));
+        assert_eq!(read(FieldKind::Date, "30.02.2025", &dates), Err("impossible-date"));
+        assert_eq!(read(FieldKind::Date, "2025-02-28", &dates), Err("impossible-date"));
+        assert_eq!(read(FieldKind::Timestamp, "2025-03-10 11:53:13", &[]), Ok("\"2025-03-10T10:53:13Z\"".into()));
+        assert_eq!(read(FieldKind::Bool, "Ja", &[]), Ok("true".into()));
+        assert_eq!(read(FieldKind::Text, " ", &[]), Err("missing-value"));
+    }
+}

@@ -1,0 +1,98 @@
+//! `fixed`: fixed width; each column has its characters, `1-10`, counted from 1. A character that belongs to no column and
+//! is no blank is refused, since it would be lost.
+
+use crate::diagnostic::Severity;
+use crate::fields::{READING, Reading};
+use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
+use crate::record::{Located, Record};
+use crate::text::Text;
+use std::ops::Range;
+
+/// The format, for the registry.
+pub struct Fixed;
+
+impl Format for Fixed {
+    fn name(&self) -> &'static str {
+        "fixed"
+    }
+
+    fn about(&self) -> &'static str {
+        "fixed-width text: `columns` of the source says which characters are whose, such as \"1-10\""
+    }
+
+    fn example(&self) -> &'static str {
+        "ACCT DATE       AMOUNT     TEXT\n1930 2025-10-01    1632,50 Vattenfall"
+    }
+
+    fn reads_tables(&self) -> bool {
+        true
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        const SKIP: OptionSpec = OptionSpec {
+            name: "skip",
+            takes: "how many lines stand before the first row",
+            fits: |v| matches!(v, OptionValue::Integer(0..=1000)),
+        };
+        &[SKIP, READING[0], READING[1], READING[2], READING[3], READING[4], READING[5]]
+    }
+
+    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
+        let reading = Reading::new(context.options, context.timezone);
+        let skip = usize::try_from(context.options.integer("skip", 0)).unwrap_or(0);
+        out.tally.unit = Unit::Lines;
+        out.tally.read = text.line_count();
+        let ranges: Vec<Option<Range<usize>>> = context.fields.iter().map(|f| range(&f.from)).collect();
+        if let Some((field, _)) = context.fields.iter().zip(&ranges).find(|(_, r)| r.is_none()) {
+            let message = format!("`{}` for {} is no range of characters", field.from, field.name);
+            out.note(Severity::Error, "unknown-header", text, text.span(0), message, "write it as \"1-10\" in `columns` of the source");
+            out.tally.rejected = out.tally.read;
+            return;
+        }
+        let ranges: Vec<Range<usize>> = ranges.into_iter().flatten().collect();
+        for (number, line) in text.lines() {
+            if number <= skip {
+                out.tally.ignore("before the first row", 1);
+                continue;
+            }
+            if line.trim().is_empty() {
+                out.tally.ignore("blank line", 1);
+                continue;
+            }
+            // Bytes of each character, so that columns count characters.
+            let starts: Vec<usize> = line.char_indices().map(|c| c.0).chain([line.len()]).collect();
+            let at = |n: usize| starts[n.min(starts.len() - 1)];
+            let stray = line.chars().enumerate().find(|(n, c)| !c.is_whitespace() && !ranges.iter().any(|r| r.contains(n)));
+            let mut complete = true;
+            if let Some((n, _)) = stray {
+                let message = format!("character {} belongs to no column", n + 1);
+                let hint = "widen a column, or give it one of its own in `columns` of the source";
+                out.note(Severity::Error, "stray-character", text, text.span_in_line(number, at(n)), message, hint);
+                complete = false;
+            }
+            let mut values = Vec::with_capacity(ranges.len());
+            for (field, range) in context.fields.iter().zip(&ranges) {
+                match reading.read(field, &line[at(range.start)..at(range.end)]) {
+                    Ok(value) => values.push(value),
+                    Err((code, message, hint)) => {
+                        out.note(Severity::Error, code, text, text.span_in_line(number, at(range.start)), message, hint);
+                        complete = false;
+                    }
+                }
+            }
+            if complete {
+                out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
+                out.tally.used += 1;
+            } else {
+                out.tally.rejected += 1;
+            }
+        }
+    }
+}
+
+/// `3-10`, or `7` alone; from 1, both ends included.
+fn range(text: &str) -> Option<Range<usize>> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to): (usize, usize) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+    (from >= 1 && to >= from && to <= 100_000).then(|| from - 1..to)
+}

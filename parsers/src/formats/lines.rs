@@ -1,0 +1,104 @@
+//! `lines`: any text whose lines can be told apart by patterns. Named captures of a `record` pattern are its columns; a
+//! `section` pattern sets columns for the records behind it; what an `ignore` pattern matches is left out. A line that
+//! no pattern matches is refused.
+
+use crate::diagnostic::{Severity, Span};
+use crate::fields::{READING, Reading};
+use crate::format::{Context, Format, OptionSpec, OptionValue, Options, Parsed, Unit};
+use crate::record::{Located, Record};
+use crate::text::Text;
+use regex::Regex;
+use std::collections::HashMap;
+
+/// The format, for the registry.
+pub struct Lines;
+
+const fn patterns_of(name: &'static str) -> OptionSpec {
+    OptionSpec { name, takes: "a list of regular expressions, or one", fits: are_patterns }
+}
+
+fn are_patterns(value: &OptionValue) -> bool {
+    match value {
+        OptionValue::Text(pattern) => Regex::new(pattern).is_ok(),
+        OptionValue::Words(patterns) => !patterns.is_empty() && patterns.iter().all(|p| Regex::new(p).is_ok()),
+        _ => false,
+    }
+}
+
+impl Format for Lines {
+    fn name(&self) -> &'static str {
+        "lines"
+    }
+
+    fn about(&self) -> &'static str {
+        "text lines told apart by regular expressions: records with named captures, section headers, lines to ignore"
+    }
+
+    fn example(&self) -> &'static str {
+        "# Vattenfall (elnätsleverantör)\n2025-10-01\t1632 kr"
+    }
+
+    fn reads_tables(&self) -> bool {
+        true
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        const RECORD: OptionSpec = patterns_of("record");
+        const SECTION: OptionSpec = patterns_of("section");
+        const IGNORE: OptionSpec = patterns_of("ignore");
+        &[RECORD, SECTION, IGNORE, READING[0], READING[1], READING[2], READING[3], READING[4], READING[5]]
+    }
+
+    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
+        let reading = Reading::new(context.options, context.timezone);
+        let [records, sections, ignored] = ["record", "section", "ignore"].map(|name| patterns(context.options, name));
+        out.tally.unit = Unit::Lines;
+        out.tally.read = text.line_count();
+        // What the last section header said, by capture.
+        let mut section: HashMap<String, String> = HashMap::new();
+        for (number, line) in text.lines() {
+            if line.trim().is_empty() {
+                out.tally.ignore("blank line", 1);
+            } else if let Some(captures) = sections.iter().find_map(|p| Some((p, p.captures(line)?))) {
+                let (pattern, found) = captures;
+                let named = pattern.capture_names().flatten().filter_map(|n| Some((n.to_owned(), found.name(n)?.as_str().to_owned())));
+                section = named.collect();
+                out.tally.ignore("section header", 1);
+            } else if let Some(found) = records.iter().find_map(|p| p.captures(line)) {
+                let mut values = Vec::with_capacity(context.fields.len());
+                let mut complete = true;
+                for field in context.fields {
+                    let capture = found.name(&field.from);
+                    let value = capture.map(|c| c.as_str()).or_else(|| section.get(&field.from).map(String::as_str)).unwrap_or_default();
+                    match reading.read(field, value) {
+                        Ok(value) => values.push(value),
+                        Err((code, message, hint)) => {
+                            let span = text.span_in_line(number, capture.map_or(0, |c| c.start()));
+                            out.note(Severity::Error, code, text, span, message, hint);
+                            complete = false;
+                        }
+                    }
+                }
+                if complete {
+                    out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
+                    out.tally.used += 1;
+                } else {
+                    out.tally.rejected += 1;
+                }
+            } else if ignored.iter().any(|p| p.is_match(line)) {
+                out.tally.ignore("ignore pattern", 1);
+            } else {
+                let span: Span = text.span_in_line(number, line.len() - line.trim_start().len());
+                let hint = "mend the line, or add a pattern to `record`, `section` or `ignore` of the source's options";
+                out.note(Severity::Error, "unreadable-line", text, span, "no pattern of the source matches this line", hint);
+                out.tally.rejected += 1;
+            }
+        }
+    }
+}
+
+fn patterns(options: &Options, name: &str) -> Vec<Regex> {
+    let one = options.text(name, "");
+    let texts = if one.is_empty() { options.words(name, &[]) } else { vec![one.to_owned()] };
+    texts.iter().filter_map(|text| Regex::new(text).ok()).collect()
+}

@@ -1,0 +1,90 @@
+//! Files that a newcomer brings, in tables that the job declares.
+
+use crate::rent::finding;
+use crate::support::on_both;
+
+on_both! {
+    fn a_bank_export_a_workbook_and_a_fixed_width_ledger_tie_out(env) {
+        env.copy_fixture("bring-your-own");
+        let url = env.database.url();
+        let outcome = env.tieout(&["run", "bring-your-own", "--database", &url, "--json"]).expect_code(0).json();
+        assert_eq!(outcome["run"]["status"], "committed");
+        let bank = "SELECT booked, text, amount, nth, balance FROM bank_line ORDER BY balance";
+        assert_eq!(env.database.rows(bank)[0], ["2025-10-01", "Elräkning; Vattenfall", "-1632", "1", "10368"]);
+        assert_eq!(env.database.rows(bank)[2], ["2025-10-01", "Swish från Åsa", "200", "2", "10768"], "the second of two equal payments");
+        assert_eq!(env.database.rows("SELECT meter, read_on, kwh, final FROM reading ORDER BY meter"), [
+            ["m1", "2025-10-01", "1234.5", "1"],
+            ["m2", "2025-10-01", "17.25", "NULL"],
+            ["m3", "2025-10-02", "0.3", "0"],
+        ]);
+        assert_eq!(env.database.value("SELECT count(*) FROM ledger_line"), "4");
+        let before = env.database.dump();
+        let outcome = env.tieout(&["run", "bring-your-own", "--database", &url, "--json"]).expect_code(0).json();
+        assert_eq!(outcome["run"]["status"], "unchanged");
+        assert_eq!(env.database.dump(), before);
+    }
+
+    fn an_existing_table_is_filled_and_a_hand_made_change_is_a_conflict(env) {
+        env.copy_fixture("bring-your-own");
+        let url = env.database.url();
+        env.database.execute("CREATE TABLE reading (meter TEXT, read_on DATE, kwh NUMERIC(12,3), final BOOLEAN, note TEXT)");
+        env.database.execute("INSERT INTO reading (meter, read_on, kwh, final, note) VALUES ('m1', '2025-10-01', 1234.5, '1', 'ours')");
+        let outcome = env.tieout(&["run", "bring-your-own", "--database", &url, "--json"]).expect_code(0).json();
+        assert_eq!(outcome["tables"]["reading"]["unchanged"], 1);
+        assert_eq!(outcome["tables"]["reading"]["inserted"], 2);
+        env.database.execute("UPDATE reading SET kwh = 1 WHERE meter = 'm2'");
+        let outcome = env.tieout(&["run", "bring-your-own", "--database", &url, "--json"]).expect_code(1).json();
+        assert!(finding(&outcome, "conflict")["message"].as_str().unwrap().contains("kwh is 1 in the database and 17.25 in the file"));
+    }
+
+    fn the_electricity_file_loads_equally_by_patterns(env) {
+        env.copy_fixture("rent");
+        env.run_job(&[]).expect_code(0);
+        env.write("patterns/tieout.toml", r##"
+[job]
+name = "patterns"
+
+[[table]]
+name = "bill"
+key = ["provider", "due"]
+columns = [
+  { name = "provider", type = "text" },
+  { name = "due", type = "date" },
+  { name = "period", type = "month", required = true },
+  { name = "amount", type = "decimal(12,2)", required = true },
+]
+
+[[source]]
+name = "bills"
+format = "lines"
+table = "bill"
+files = ["electricity_bills_history.txt"]
+columns = { provider = "provider", due = "due", period = "due", amount = "amount" }
+
+[source.options]
+section = '^# (?<provider>\S+) \((?:elnätsleverantör|elförbrukning)\)$'
+record = '^(?<due>\d{4}-\d\d-\d\d)\s+(?<amount>-?\d[\d ]*(?:,\d{1,2})?) kr$'
+ignore = '^#'
+decimal = ","
+thousands = " "
+lower = ["provider"]
+month_from_day = 25
+
+[[check]]
+name = "patterns-against-config"
+kind = "sum"
+of = "bill.amount"
+by = "period"
+equals = "RentConfig[el]"
+tolerance = 1
+because = "the bills are whole kronor"
+"##);
+        let url = env.database.url();
+        let outcome = env.tieout(&["run", "patterns", "--root", "rent", "--database", &url, "--json"]).expect_code(0).json();
+        let checks = outcome["checks"].as_array().unwrap().iter().filter(|c| c["name"] == "patterns-against-config").count();
+        assert_eq!(checks, 31);
+        let theirs = "SELECT provider, substr(CAST(\"billDate\" AS TEXT), 1, 10), substr(CAST(\"billPeriod\" AS TEXT), 1, 10), amount FROM \"ElectricityBill\" ORDER BY 1, 2";
+        let ours = "SELECT provider, substr(CAST(due AS TEXT), 1, 10), substr(CAST(period AS TEXT), 1, 10), amount FROM bill ORDER BY 1, 2";
+        assert_eq!(env.database.rows(ours), env.database.rows(theirs));
+    }
+}
