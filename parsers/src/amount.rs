@@ -76,12 +76,12 @@ pub fn swedish_decimal(text: &str) -> Result<(Decimal, &str), Fault> {
     let amount = grouped(number, &KRONOR).map_err(|fault| Fault { offset: offset + fault.offset, ..fault })?;
     let (rest, after) = unit_after(rest).unwrap_or((rest, None));
     if !before && after.is_none() {
-        return Err(Fault {
-            offset: offset + number.len(),
-            code: "unreadable-amount",
-            message: format!("the amount `{number}` has no unit"),
-            hint: "write `kr` behind the amount",
-        });
+        let word: String = rest.trim_start().chars().take_while(|c| c.is_alphabetic()).collect();
+        let message = match word.as_str() {
+            "" => format!("the amount `{number}` has no unit"),
+            word => format!("`{word}` is no unit that is known here: amounts are in kronor"),
+        };
+        return Err(Fault { offset: offset + number.len(), code: "unreadable-amount", message, hint: "write `kr` behind the amount" });
     }
     Ok((if negative { -amount } else { amount }, rest))
 }

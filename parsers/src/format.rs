@@ -35,6 +35,11 @@ pub trait Format: Sync {
         false
     }
 
+    /// Whether its files can state tenants: without them names mean nobody.
+    fn holds_tenants(&self) -> bool {
+        false
+    }
+
     /// Whether it can fill a declared table.
     fn reads_tables(&self) -> bool {
         false

@@ -122,14 +122,17 @@ fn not_decodable(bytes: &[u8], encoding: &'static str) -> Box<Diagnostic> {
     if good.ends_with(b"\n") {
         span = Span { line: text.line_count() + 1, column: 1, pointer: None };
     }
-    let byte = bytes.get(good.len()).map_or(String::new(), |b| format!(": the byte 0x{b:02X} does not fit"));
+    let byte = bytes.get(good.len()).filter(|_| !encoding.starts_with("UTF-16"));
+    let byte = byte.map_or(String::new(), |b| format!(": the byte 0x{b:02X} does not fit"));
+    let quote = text.line(span.line);
     Box::new(Diagnostic {
         code: "not-decodable",
         severity: Severity::Error,
-        quote: format!("{}…", text.line(span.line)),
+        quote: if quote.is_empty() { String::new() } else { format!("{quote}…") },
         span,
         message: format!("the file is not valid {encoding}{byte}"),
         hint: match encoding {
+            "UTF-8" if bytes.contains(&0) => "this looks like UTF-16 without a byte-order mark; save it again as UTF-8",
             "UTF-8" => {
                 "the file was perhaps saved as Windows-1252: save it again as UTF-8, or say `encoding = \"windows-1252\"` in the source"
             }

@@ -37,6 +37,14 @@ impl<'a> Archive<'a> {
         parsed.flat_map(|(i, p)| p.records.iter().map(move |r| (i, r)))
     }
 
+    /// Whether every file that can state tenants could be read.
+    pub fn knows_everybody(self) -> bool {
+        let files = self.files.iter().zip(self.parsed);
+        !files
+            .into_iter()
+            .any(|(file, parsed)| parsed.as_ref().is_some_and(Parsed::is_rejected) && self.job.sources[file.source].format.holds_tenants())
+    }
+
     /// Whether any source reads a format that yields such records.
     pub fn has(self, kind: fn(&Record) -> bool) -> bool {
         self.records().any(|(_, r)| kind(&r.value))

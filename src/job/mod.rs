@@ -1,5 +1,6 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
+mod checks;
 mod read;
 mod tables;
 

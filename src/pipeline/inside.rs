@@ -67,6 +67,10 @@ pub(super) fn load_and_check(
     }
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
+    if crate::parse::blocked(&outcome.findings) {
+        declared_checks_not_run(job, outcome);
+        return Ok(());
+    }
     for check in &job.checks {
         outcome.checks.extend(sum_check(job, store, check)?);
     }
@@ -81,26 +85,39 @@ pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome:
     let (_, people, found) = tenant_rows(archive, existing_people(store)?);
     outcome.findings.extend(found);
     let calculations = pure_checks(archive, &people, outcome);
-    outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
-    sources::mark(outcome, &calculations);
-    let not_run = |name: &str, group: &str| Check {
-        explanation: Some("not run: the files must be mended first".to_owned()),
-        ..Check::new(name, group, Severity::Error)
-    };
-    outcome.checks.extend(archive.job.checks.iter().map(|c| not_run(&c.name, "every month")));
-    for expect in &archive.job.expects {
-        outcome.checks.extend(control_totals(expect, Err("not run: the files must be mended first")));
+    if archive.knows_everybody() {
+        outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
     }
+    sources::mark(outcome, &calculations);
+    declared_checks_not_run(archive.job, outcome);
     Ok(())
+}
+
+const MEND_FIRST: &str = "not run: the files must be mended first";
+
+/// The checks over what the database would hold, when nothing could be written to it.
+fn declared_checks_not_run(job: &Job, outcome: &mut Outcome) {
+    outcome.checks.extend(job.checks.iter().map(|c| not_run(&c.name, "every month", c.severity)));
+    for expect in &job.expects {
+        outcome.checks.extend(control_totals(expect, Err(MEND_FIRST)));
+    }
+}
+
+fn not_run(name: &str, group: &str, severity: Severity) -> Check {
+    Check { explanation: Some(MEND_FIRST.to_owned()), ..Check::new(name, group, severity) }
 }
 
 /// The checks over the files alone.
 fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Vec<Calculation<'a>> {
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
-    let (checks, found) = residency(&calculations, people);
-    outcome.checks.extend(checks);
-    outcome.findings.extend(found);
+    if archive.knows_everybody() {
+        let (checks, found) = residency(&calculations, people);
+        outcome.checks.extend(checks);
+        outcome.findings.extend(found);
+    } else {
+        outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
+    }
     outcome.checks.extend(shares(&calculations));
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
@@ -124,7 +141,8 @@ impl Loader<'_> {
             Command::Import => "`tieout run JOB` applies the job's migrations first, which create it",
             Command::Run => "the job's migrations must create it: see [migrations] in the job file",
         };
-        let (counts, check, found) = load(store, table, rows, &self.run, &paths, how)?;
+        let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
+        let (counts, check, found) = load(store, table, rows, &self.run, &paths, how, sound)?;
         self.outcome.tables.insert(table.name.to_string(), counts);
         self.outcome.checks.push(check);
         self.outcome.findings.extend(found);

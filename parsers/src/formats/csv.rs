@@ -25,6 +25,10 @@ impl Format for Csv {
         "key,period,value\nel,2025-09,2424"
     }
 
+    fn holds_tenants(&self) -> bool {
+        true
+    }
+
     fn claims(&self, name: &str, text: &str) -> bool {
         let header: Vec<&str> = text.lines().next().unwrap_or_default().split(',').map(str::trim).collect();
         name.ends_with(".csv") && knows(&header)

@@ -27,6 +27,10 @@ impl Format for RentExportJson {
   "rent_configs": [{ "key": "el", "value": "2424", "period": "2025-09-01 00:00:00 +0200" }], "rent_ledger": [] }"#
     }
 
+    fn holds_tenants(&self) -> bool {
+        true
+    }
+
     fn claims(&self, name: &str, text: &str) -> bool {
         name.ends_with(".json") && text.contains("\"rent_configs\"")
     }
