@@ -242,10 +242,11 @@ impl Store {
         let mut found = BTreeMap::new();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         for chunk in keys.chunks(500) {
-            let marks: Vec<String> = (0..chunk.len()).map(|i| format!("${}", i + 2)).collect();
+            let marks: Vec<String> = (0..chunk.len()).map(|i| self.dialect().mark(i + 2, false)).collect();
             let from = format!(
                 "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id \
-                 WHERE c.table_name = $1 AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key)",
+                 WHERE c.table_name = {} AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key)",
+                self.dialect().mark(1, false),
                 marks.join(", ")
             );
             let binds: Vec<Option<&str>> = std::iter::once(table).chain(chunk.iter().copied()).map(Some).collect();
@@ -264,19 +265,18 @@ impl Store {
 
     /// Inserts rows of texts, many a statement; columns say whether they are numbers.
     pub(super) fn insert_rows(&mut self, table: &str, columns: &[(&str, bool)], rows: &[Texts]) -> Result<()> {
+        let dialect = self.dialect();
         let names: Vec<String> = columns.iter().map(|c| super::quote(c.0)).collect();
         for chunk in rows.chunks((30_000 / columns.len().max(1)).clamp(1, 500)) {
             let mut n = 0;
-            let tuples: Vec<String> = chunk
-                .iter()
-                .map(|_| {
-                    let marks = columns.iter().map(|(_, numeric)| {
-                        n += 1;
-                        if *numeric { format!("CAST(${n} AS BIGINT)") } else { format!("${n}") }
-                    });
-                    format!("({})", marks.collect::<Vec<_>>().join(", "))
-                })
-                .collect();
+            let mut tuple = || {
+                let marks = columns.iter().map(|(_, numeric)| {
+                    n += 1;
+                    dialect.mark(n, *numeric)
+                });
+                format!("({})", marks.collect::<Vec<_>>().join(", "))
+            };
+            let tuples: Vec<String> = chunk.iter().map(|_| tuple()).collect();
             let binds: Vec<Option<&str>> = chunk.iter().flatten().map(Option::as_deref).collect();
             self.change(&format!("INSERT INTO {} ({}) VALUES {}", super::quote(table), names.join(", "), tuples.join(", ")), &binds)?;
         }

@@ -30,6 +30,7 @@ pub struct Decision {
 impl Stage<'_> {
     /// Notes what is to happen with rows.
     pub fn decide(&self, store: &mut Store, decisions: &[Decision]) -> Result<()> {
+        let dialect = store.dialect();
         for chunk in decisions.chunks(500) {
             let mut binds = Vec::new();
             let tuples: Vec<String> = chunk
@@ -41,7 +42,7 @@ impl Stage<'_> {
                         Act::Same => "same",
                         Act::Conflict => "conflict",
                     };
-                    format!("({}, '{act}', ${})", d.seq, binds.len())
+                    format!("({}, '{act}', {})", d.seq, dialect.mark(binds.len(), false))
                 })
                 .collect();
             let sql = format!(
