@@ -55,6 +55,7 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
 }
 
 fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
+    let pattern = pattern.trim_start_matches("./");
     let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
     let matcher = glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher();
     // Walk no more of the root than the pattern can reach.
@@ -64,7 +65,9 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     for entry in walkdir::WalkDir::new(root.join(&fixed)).follow_links(true).max_depth(depth) {
         let entry = match entry {
             Ok(entry) => entry,
-            Err(error) if error.depth() == 0 => return Ok(found),
+            Err(error) if error.depth() == 0 && error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) => {
+                return Ok(found);
+            }
             Err(error) => return Err(Stop::usage(format!("cannot look for `{pattern}`: {error}"), "mend the folder or its permissions")),
         };
         let Ok(path) = entry.path().strip_prefix(root) else { continue };

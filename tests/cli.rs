@@ -93,6 +93,25 @@ fn json_is_one_document_whose_exit_code_is_true() {
 }
 
 #[test]
+fn json_is_given_even_to_those_who_ask_wrongly() {
+    let env = job();
+    for args in [&["run", "--json"][..], &["report", "99", "--json"], &["parse", "nowhere.json", "--json"], &["run", "nowhere", "--json"]] {
+        let run = env.tieout(args).expect_code(2);
+        assert_eq!(run.json()["exit_code"], 2, "{args:?}");
+    }
+}
+
+#[test]
+fn a_failed_check_is_named_among_the_errors() {
+    let env = job();
+    env.replace("rent/tieout.toml", "rows = 31", "rows = 32");
+    env.replace("rent/rent_config.csv", "1738", "2424");
+    let run = env.tieout(&["run", "rent", "--database", &env.database.url()]).expect_code(1);
+    let errors = run.stdout.split("\nErrors\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    insta::assert_snapshot!("failed_checks", errors);
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let env = job();
     let script = format!("{} run rent --database {} -v | head -n 1", env!("CARGO_BIN_EXE_tieout"), env.database.url());

@@ -9,6 +9,7 @@ mod house;
 mod own_files;
 mod readme;
 mod rent;
+mod revisions;
 mod safety;
 mod support;
 mod traps;

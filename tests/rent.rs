@@ -171,6 +171,29 @@ on_both! {
         assert!(run.stdout.contains("was changed after it was applied"), "{}", run.stdout);
     }
 
+    fn a_pending_step_that_only_changes_rows_is_run_and_never_taken_for_done(env) {
+        env.copy_fixture("rent");
+        env.run_job(&[]).expect_code(0);
+        env.database.execute("CREATE TABLE app_item (name TEXT)");
+        let step = "UPDATE \"Tenant\" SET \"avatarUrl\" = 'x' WHERE name = 'Adam'; CREATE INDEX item_name ON app_item (name);";
+        env.write("rent/migrations/20260101_avatars/up.sql", step);
+        env.write("rent/migrations/20260102_nothing_here/up.sql", "-- Nothing to do on this database.");
+        let outcome = env.run_job(&[]).expect_code(0).json();
+        let steps: Vec<&str> = outcome["migrations"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap()).collect();
+        assert_eq!(steps, ["recorded", "recorded", "recorded", "applied", "applied"]);
+        assert_eq!(env.database.value("SELECT \"avatarUrl\" FROM \"Tenant\" WHERE name = 'Adam'"), "x");
+    }
+
+    fn without_a_history_a_step_that_only_changes_rows_is_not_adopted(env) {
+        env.copy_fixture("rent");
+        bring_to(env, 3);
+        env.write("rent/migrations/20260101_avatars/up.sql", "UPDATE \"Tenant\" SET \"avatarUrl\" = 'x' WHERE name = 'Adam'");
+        let outcome = env.run_job(&[]).expect_code(0).json();
+        let steps: Vec<&str> = outcome["migrations"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap()).collect();
+        assert_eq!(steps, ["adopted", "adopted", "adopted", "applied"]);
+        assert_eq!(env.database.value("SELECT \"avatarUrl\" FROM \"Tenant\" WHERE name = 'Adam'"), "x");
+    }
+
     fn import_without_a_schema_stops_before_writing_and_says_how_to_get_one(env) {
         env.copy_fixture("rent");
         let run = env.tieout(&["import", "rent", "--database", &env.database.url(), "--json"]).expect_code(4);

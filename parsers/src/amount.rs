@@ -39,6 +39,11 @@ pub struct Fault {
     pub hint: &'static str,
 }
 
+/// The largest amount that is taken for one: beyond it no sum would be safe. Fifteen digits before the decimal mark.
+pub(crate) fn is_plausible(amount: Decimal) -> bool {
+    amount.abs() < Decimal::from(1_000_000_000_000_000i64)
+}
+
 /// A number as JSON and configuration files write it: `5935.98`, `-1400`, `24530.0`, `1.5e3`. Exactly that value, or
 /// `None` when it is no number or has more digits than a `Decimal` holds (28).
 pub fn exact_decimal(text: &str) -> Option<Decimal> {
@@ -74,6 +79,10 @@ pub fn swedish_decimal(text: &str) -> Result<(Decimal, &str), Fault> {
     let number = digits.trim_end_matches(is_space);
     let offset = offset_in(text, digits);
     let amount = grouped(number, &KRONOR).map_err(|fault| Fault { offset: offset + fault.offset, ..fault })?;
+    if !is_plausible(amount) {
+        let message = format!("`{number}` has more digits than an amount can have");
+        return Err(Fault { offset, code: "unreadable-amount", message, hint: "check the amount" });
+    }
     let (rest, after) = unit_after(rest).unwrap_or((rest, None));
     if !before && after.is_none() {
         let word: String = rest.trim_start().chars().take_while(|c| c.is_alphabetic()).collect();

@@ -219,7 +219,8 @@ impl<'a> Reading<'a> {
     }
 
     fn time(&self, text: &str) -> Result<Timestamp, Complaint> {
-        let wall = |time: DateTime| time.to_zoned(self.timezone.clone()).map(|z| z.timestamp()).ok();
+        // A wall-clock time that the change of summer time skips or repeats has no one meaning.
+        let wall = |time: DateTime| self.timezone.to_ambiguous_timestamp(time).unambiguous().ok();
         let read = text.parse::<Timestamp>().ok().or_else(|| text.parse::<DateTime>().ok().and_then(wall));
         let read = read.or_else(|| self.dates.iter().find_map(|pattern| DateTime::strptime(pattern, text).ok()).and_then(wall));
         read.ok_or_else(|| {

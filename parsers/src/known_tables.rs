@@ -1,6 +1,6 @@
 //! The two tables of the domain that come as CSV, told apart by their header: configuration and tenants.
 
-use crate::amount::{Money, exact_decimal};
+use crate::amount::{Money, exact_decimal, is_plausible};
 use crate::delimited::{Row, Wrong};
 use crate::diagnostic::nearest;
 use crate::month::{Month, wall_day};
@@ -63,7 +63,7 @@ fn config(row: &Row<'_>) -> Result<Record, Wrong> {
         row.wrong("period", "impossible-date", format!("`{period}` is no month"), "write it as `2025-02` or `2025-02-01`")
     })?;
     let value = row.filled("value")?;
-    let value = match exact_decimal(value) {
+    let value = match exact_decimal(value).filter(|n| is_plausible(*n)) {
         Some(number) => number.to_string(),
         None if NUMBERS.contains(&key.as_str()) => {
             return Err(row.wrong(
@@ -119,7 +119,13 @@ fn date(row: &Row<'_>, column: &str) -> Result<Option<Date>, Wrong> {
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong =
-        || row.wrong(column, "impossible-date", format!("there is no such day as {text}"), "write it as `2025-02-28`, or leave it empty");
+    let wrong = || {
+        row.wrong(
+            column,
+            "impossible-date",
+            format!("`{text}` is no day of the years 1900 to 2199"),
+            "write it as `2025-02-28`, or leave it empty",
+        )
+    };
     wall_day(text).map(Some).ok_or_else(wrong)
 }

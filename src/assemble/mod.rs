@@ -82,6 +82,12 @@ pub fn ledger_rows(archive: Archive<'_>, calculations: &[Calculation<'_>], peopl
         let calculated_at = rent.calculated_at.map(|t| t.canonical());
         let title = rent.title.clone().unwrap_or_else(|| format!("Rent {period}"));
         for share in &rent.shares {
+            if people.is_ambiguous(&share.name) {
+                let message = format!("the database has several tenants called {}, so it is unknown whose rent this is", share.name);
+                let hint = "give one of them a longer name, in the calculations too, or state the right one in the files";
+                let finding = Finding::new(Severity::Error, Subject::Check, "name-twice", message, hint);
+                findings.push(finding.at(calculation.path, &share.span));
+            }
             let Some(person) = people.by_name(&share.name) else {
                 let hint = match nearest(&share.name, people.names()) {
                     Some(near) => format!("did you mean {near}? Correct the name, or add the person to the tenants"),

@@ -3,7 +3,7 @@
 use super::Archive;
 use crate::evidence::{Finding, Severity, Subject};
 use crate::table::{Canonical, Origin, Row, row_id};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::{Record, Tenant};
 
 /// A person with the id that rows refer to.
@@ -17,22 +17,26 @@ pub struct Person {
 
 /// The people that names can mean.
 #[derive(Debug, Clone, Default)]
-pub struct People(BTreeMap<String, Person>);
+pub struct People {
+    by_name: BTreeMap<String, Person>,
+    /// Names that the database gives to several people, and no file tells apart.
+    ambiguous: BTreeSet<String>,
+}
 
 impl People {
     /// The person of that name.
     pub fn by_name(&self, name: &str) -> Option<&Person> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     /// All names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 
-    /// Everybody.
-    pub fn all(&self) -> impl Iterator<Item = &Person> {
-        self.0.values()
+    /// Whether the database has several people of that name.
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        self.ambiguous.contains(name)
     }
 }
 
@@ -40,16 +44,16 @@ impl People {
 pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, People, Vec<Finding>) {
     let (mut rows, mut findings) = (Vec::new(), Vec::new());
     let mut stated: BTreeMap<String, Person> = BTreeMap::new();
-    let mut held: BTreeMap<String, Person> = BTreeMap::new();
+    let mut held: BTreeMap<String, Vec<Person>> = BTreeMap::new();
     for person in existing {
-        held.insert(person.tenant.name.clone(), person);
+        held.entry(person.tenant.name.clone()).or_default().push(person);
     }
     for (file, located) in archive.records() {
         let Record::Tenant(tenant) = &located.value else { continue };
         let path = &archive.files[file].path;
-        let database = held.get(&tenant.name);
+        let database = held.get(&tenant.name).map(Vec::as_slice).unwrap_or_default();
         let id = match (&tenant.id, database) {
-            (Some(id), Some(other)) if *id != other.id => {
+            (Some(id), [other, ..]) if database.iter().all(|p| p.id != *id) => {
                 let message = format!("{} has the id {id} here and {} in the database", tenant.name, other.id);
                 let finding =
                     Finding::new(Severity::Error, Subject::Check, "conflict", message, "the ids must agree: ledger rows refer to them");
@@ -57,8 +61,8 @@ pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, Pe
                 id.clone()
             }
             (Some(id), _) => id.clone(),
-            (None, Some(other)) => other.id.clone(),
-            (None, None) => row_id(&archive.job.name, "Tenant", &tenant.name),
+            (None, [other, ..]) => other.id.clone(),
+            (None, []) => row_id(&archive.job.name, "Tenant", &tenant.name),
         };
         if let Some(other) = stated.get(&tenant.name).filter(|other| other.id != id) {
             let message = format!("two tenants are called {}, with the ids {} and {id}", tenant.name, other.id);
@@ -84,6 +88,9 @@ pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, Pe
         rows.push(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } });
         stated.insert(tenant.name.clone(), Person { id, tenant: tenant.clone() });
     }
-    held.extend(stated);
-    (rows, People(held), findings)
+    let twice = held.iter().filter(|(name, people)| people.len() > 1 && !stated.contains_key(*name));
+    let ambiguous = twice.map(|(name, _)| name.clone()).collect();
+    let mut by_name: BTreeMap<String, Person> = held.into_iter().filter_map(|(name, mut people)| Some((name, people.pop()?))).collect();
+    by_name.extend(stated);
+    (rows, People { by_name, ambiguous }, findings)
 }

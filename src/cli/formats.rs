@@ -18,7 +18,7 @@ pub(super) fn formats(_args: &FormatsArgs, global: &Global, output: &Output) -> 
             json!({ "name": f.name(), "about": f.about(), "options": options, "example": f.example() })
         });
         let document = json!({ "formats": formats.collect::<Vec<_>>() });
-        output.result(&(serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"));
+        output.document(&document);
         return 0;
     }
     for format in registry.all() {

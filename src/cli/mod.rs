@@ -10,6 +10,7 @@ mod run;
 
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
+use crate::report::Outcome;
 use crate::store::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use output::Output;
@@ -94,7 +95,19 @@ struct JobArgs {
 
 /// Reads the arguments, does what they say, and gives the process's exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Scripts that ask for JSON get it even when they ask wrongly; help and version are no errors.
+            if error.use_stderr() && std::env::args().any(|a| a == "--json") {
+                let mut outcome = Outcome::begin(String::new(), "");
+                outcome.stop(&Stop::usage(error.to_string().trim(), "see `tieout --help`"));
+                Output::plain().document(&outcome);
+            }
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     let output = Output::new(&cli.global);
     let code = match cli.command {
         Command::Run(args) => run::run(args, &cli.global, &output),
@@ -104,7 +117,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::report(args, &cli.global, &output),
         Command::Completions(args) => completions::completions(&args, &output),
     };
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
+    ExitCode::from(u8::try_from(output.ended(code)).unwrap_or(1))
 }
 
 impl Global {

@@ -2,10 +2,12 @@
 
 use super::{Color, Global};
 use crate::error::Stop;
+use crate::evidence::Subject;
 use crate::pipeline::Progress;
-use crate::report::Style;
+use crate::report::{Outcome, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How this process prints.
@@ -14,18 +16,50 @@ pub(super) struct Output {
     quiet: bool,
     verbose: bool,
     progress: bool,
+    json: bool,
+    /// Set when standard output could not take all of it.
+    failed: AtomicBool,
 }
 
 impl Output {
     pub(super) fn new(global: &Global) -> Output {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Output { color: global.color, quiet: global.quiet, verbose: global.verbose, progress }
+        Output {
+            color: global.color,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            progress,
+            json: global.json,
+            failed: AtomicBool::new(false),
+        }
     }
 
-    /// Prints a result. Whoever reads may close the pipe early: that is no error.
-    #[allow(clippy::unused_self, reason = "printing belongs to this type")]
+    /// For what is printed before the options are known.
+    pub(super) fn plain() -> Output {
+        Output { color: Color::Never, quiet: false, verbose: false, progress: false, json: true, failed: AtomicBool::new(false) }
+    }
+
+    /// Prints a result. Whoever reads may close the pipe early: that is no error, but a full disk is.
     pub(super) fn result(&self, text: &str) {
-        let _ = stdout().lock().write_all(text.as_bytes());
+        let mut out = stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => self.failed.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    /// Prints a JSON document.
+    pub(super) fn document(&self, document: &impl serde::Serialize) {
+        self.result(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n"));
+    }
+
+    /// The exit code, unless the output was lost.
+    pub(super) fn ended(&self, code: i32) -> i32 {
+        if code == 0 && self.failed.load(Ordering::Relaxed) {
+            self.error("standard output could not be written", "the disk may be full; the outcome is kept in the database and the report");
+            return Subject::Usage.exit_code();
+        }
+        code
     }
 
     /// Prints a result that `--quiet` leaves out.
@@ -41,8 +75,13 @@ impl Output {
         let _ = stderr().lock().write_all(text.as_bytes());
     }
 
-    /// Prints why a command stopped; gives its exit code.
-    pub(super) fn stop(&self, stop: &Stop) -> i32 {
+    /// Prints why a command stopped, as JSON too where that is asked for; gives its exit code.
+    pub(super) fn stop(&self, command: &str, job: &str, stop: &Stop) -> i32 {
+        if self.json {
+            let mut outcome = Outcome::begin(job.to_owned(), command);
+            outcome.stop(stop);
+            self.document(&outcome);
+        }
         self.error(&stop.message, &stop.hint);
         stop.subject.exit_code()
     }

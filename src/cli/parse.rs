@@ -54,7 +54,7 @@ pub(super) fn parse(args: ParseArgs, global: &Global, output: &Output) -> i32 {
     let path = args.file.display().to_string();
     let (format, parsed) = match read(&args, &path) {
         Ok(read) => read,
-        Err(stop) => return output.stop(&stop),
+        Err(stop) => return output.stop("parse", "", &stop),
     };
     let findings: Vec<Finding> = parsed.diagnostics.iter().map(|d| Finding::from_parser(&path, d.clone())).collect();
     let records = parsed.records.iter().map(record);
@@ -65,7 +65,7 @@ pub(super) fn parse(args: ParseArgs, global: &Global, output: &Output) -> i32 {
             "read": tally.read, "used": tally.used, "ignored": tally.ignored, "rejected": tally.rejected,
             "records": records.collect::<Vec<_>>(), "findings": findings,
         });
-        output.result(&(serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"));
+        output.document(&document);
     } else {
         for record in records {
             output.result(&format!("{record}\n"));

@@ -28,7 +28,7 @@ pub(super) fn report(args: ReportArgs, global: &Global, output: &Output) -> i32 
             output.result(&text(&outcome, output.style()));
             0
         }
-        Err(stop) => output.stop(&stop),
+        Err(stop) => output.stop("report", "", &stop),
     }
 }
 

@@ -24,17 +24,10 @@ pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
 pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output: &Output) -> i32 {
     let outcome = match attempt(args, command, global, output) {
         Ok(outcome) => outcome,
-        Err(stop) => {
-            if global.json {
-                let mut outcome = Outcome::begin(args.job.display().to_string(), command.word());
-                outcome.stop(&stop);
-                output.result(&(serde_json::to_string_pretty(&outcome).unwrap_or_default() + "\n"));
-            }
-            return output.stop(&stop);
-        }
+        Err(stop) => return output.stop(command.word(), &args.job.display().to_string(), &stop),
     };
     if global.json {
-        output.result(&(serde_json::to_string_pretty(&outcome).unwrap_or_default() + "\n"));
+        output.document(&outcome);
     } else if outcome.sources.is_empty() {
         // Stopped before anything was read: there is nothing to report on, only a reason.
         outcome.findings.iter().for_each(|finding| output.error(&finding.message, &finding.hint));

@@ -60,6 +60,9 @@ impl Place<'_> {
             self.stop(raw.equals.span(), "`equals` names a configuration table and a key", "write it like \"RentConfig[el]\"")
         })?;
         let tolerance = raw.tolerance.map_or(Ok(Decimal::ZERO), |t| self.number(&t))?;
+        if tolerance.is_sign_negative() && !tolerance.is_zero() {
+            return Err(self.stop(raw.name.span(), "a tolerance is not negative", "write how far the sums may be apart"));
+        }
         let because = raw.because.filter(|b| !b.trim().is_empty());
         if !tolerance.is_zero() && because.is_none() {
             return Err(self.stop(raw.name.span(), "a tolerance needs a reason", "say `because = \"…\"`: an auditor will ask"));

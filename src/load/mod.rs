@@ -59,10 +59,9 @@ pub fn load(
     let stage = Stage::open(store, table, how_to_create)?;
     let read = stage.write(store, rows, run)?;
     let (duplicate, contradicting) = load.repeated(store, &stage)?;
-    let empty = load.empty_but_required(store, &stage)?;
-    let rejected = contradicting + empty;
+    let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
     let ambiguous = load.ambiguous(store, &stage)?;
-    let conflicts = load.gone(store, &stage)? + load.differing(store, &stage)?;
+    let conflicts = load.gone(store, &stage)? + load.nearly_there(store, &stage)? + load.differing(store, &stage)?;
     let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, ..Counts::default() };
     let mut check = Check::new("read-back", table.name.clone(), Severity::Error);
     if sound && rejected + ambiguous == 0 {
@@ -147,6 +146,40 @@ impl Load<'_> {
             self.findings.push(finding);
         }
         Ok(empty.len())
+    }
+
+    /// Rows that the table's own unique keys do not allow side by side.
+    fn colliding(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let colliding = stage.colliding(store)?;
+        for (row, columns) in &colliding {
+            let message = format!(
+                "the {} has the same {columns} as another one, and the table {} allows it only once",
+                self.spoken(&row.key),
+                self.table.name
+            );
+            let hint = "find out which is right; if both are, the table's unique key does not suit the job";
+            let finding = self.finding(Severity::Error, Subject::File, "not-unique", row, message, hint);
+            self.findings.push(finding);
+        }
+        Ok(colliding.len())
+    }
+
+    /// New rows that stand there already, written otherwise.
+    fn nearly_there(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let nearly = stage.nearly_there(store)?;
+        for (row, held) in &nearly {
+            let message = format!(
+                "the {} stands in the table {} as `{held}`, which means the same: it would be there twice",
+                self.spoken(&row.key),
+                self.table.name
+            );
+            let hint = "write the row in the database as the file does, or the other way round";
+            let finding = self.finding(Severity::Error, Subject::Check, "conflict", row, message, hint);
+            self.findings.push(finding);
+        }
+        let decisions: Vec<Decision> = nearly.iter().map(|(row, _)| Decision { seq: row.seq, act: Act::Conflict, before: None }).collect();
+        stage.decide(store, &decisions)?;
+        Ok(nearly.len())
     }
 
     fn ambiguous(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {

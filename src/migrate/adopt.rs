@@ -6,29 +6,35 @@ use crate::error::{Result, Stop};
 use crate::store::{Shape, Store, TableShape, shapes_after};
 use std::collections::BTreeSet;
 
-/// How many of the steps stand, at least `done` of them.
-pub(super) fn stands(store: &mut Store, steps: &[Step], done: usize) -> Result<usize> {
+/// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
+/// only changes rows) is never taken for done because of what stands before it.
+pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     let actual = store.shape()?;
-    if actual.is_empty() && done == 0 {
+    if actual.is_empty() {
         return Ok(0);
     }
     let sql: Vec<&str> = steps.iter().map(|s| s.sql.as_str()).collect();
     let mut shapes = vec![Shape::new()];
-    shapes.extend(shapes_after(store, &sql).map_err(|stop| {
-        Stop::database(
-            format!("cannot try the migrations beside the database's tables, to see which of them stand already: {}", stop.message),
-            "the steps must work one after the other on an empty database, and the user needs the right to create a schema",
-        )
-    })?);
-    let closest = (done..=steps.len()).map(|n| (differences(&shapes, n, &actual), n));
-    // The latest of the closest: a step that only adds what is there already stands, too.
-    let (differences, n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    shapes.extend(shapes_after(store, &sql)?);
+    let closest = (0..shapes.len()).map(|n| (differences(&shapes, n, &actual), n));
+    // The latest of the closest: where what a step adds is there, the step stands.
+    let (differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
     if differences.is_empty() {
+        while n > 0 && shapes[n] == shapes[n - 1] {
+            n -= 1;
+        }
         return Ok(n);
     }
     let after = n.checked_sub(1).map_or("no step at all".to_owned(), |i| format!("step {}", steps[i].name));
+    let tried = match steps.get(shapes.len() - 1) {
+        Some(step) => format!(" (the step {} and those behind it could not be tried apart from the app's tables)", step.name),
+        None => String::new(),
+    };
     Err(Stop::database(
-        format!("the database's tables are not as any of the migrations leaves them; closest is {after}, but {}", differences.join("; ")),
+        format!(
+            "the database's tables are not as any of the migrations leaves them{tried}; closest is {after}, but {}",
+            differences.join("; ")
+        ),
         "bring the tables to that shape, or correct the migrations, and run again; nothing was written",
     ))
 }

@@ -45,6 +45,13 @@ pub(super) fn check(sql: &str, backend: &str) -> Result<(), (u64, String)> {
     Ok(())
 }
 
+/// Whether there is no statement at all, only comments and blanks: such a step has nothing to do on this database.
+pub(super) fn is_blank(sql: &str, backend: &str) -> bool {
+    let dialect: &dyn Dialect = if backend == "postgres" { &PostgreSqlDialect {} } else { &SQLiteDialect {} };
+    let tokens = Tokenizer::new(dialect, sql).tokenize().unwrap_or_else(|_| vec![Token::Mul]);
+    tokens.iter().all(|t| matches!(t, Token::Whitespace(_) | Token::SemiColon))
+}
+
 #[cfg(test)]
 mod tests {
     use super::check;

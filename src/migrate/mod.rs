@@ -43,7 +43,8 @@ pub fn bring_up(store: &mut Store, job: &str, steps: &[Step], run: i64) -> Resul
         let message = format!("the step {} comes before {}, which was applied already", steps[done].name, late.name);
         return Err(Stop::database(message, "give the new step a number behind the applied ones"));
     }
-    let stands = if done == steps.len() { done } else { adopt::stands(store, steps, done)? };
+    // With a history of ours the pending steps are run; without one, another tool may have done their work.
+    let stands = if recorded.is_empty() { adopt::stands(store, steps)? } else { done };
     let mut outcome = Vec::new();
     for (i, step) in steps.iter().enumerate() {
         let status = if i < done {

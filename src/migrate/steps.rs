@@ -6,7 +6,7 @@ use crate::error::{Result, Stop, io_words};
 use std::path::Path;
 
 /// A schema step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     /// The folder's name, `20251004112744_audit_trail`.
     pub name: String,
@@ -21,7 +21,7 @@ pub struct Step {
 pub fn read_steps(dir: &Path, backend: &str) -> Result<Vec<Step>> {
     let cannot =
         |path: &Path, e: std::io::Error| Stop::usage(format!("cannot read {}: {}", path.display(), io_words(&e)), "check its permissions");
-    let mut steps: Vec<(String, Step)> = Vec::new();
+    let mut steps: Vec<(Rank, Step)> = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| cannot(dir, e))? {
         let entry = entry.map_err(|e| cannot(dir, e))?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -40,14 +40,23 @@ pub fn read_steps(dir: &Path, backend: &str) -> Result<Vec<Step>> {
             Stop::usage(message, "the whole run is one transaction, which tieout begins and ends; remove the statement")
         })?;
         let sha256 = sha256(&sql);
-        steps.push((digits.trim_start_matches('0').to_owned(), Step { name, sql, sha256 }));
+        let sql = if guard::is_blank(&sql, backend) { String::new() } else { sql };
+        steps.push((rank(&digits), Step { name, sql, sha256 }));
     }
-    steps.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+    steps.sort();
     if let Some(pair) = steps.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         let message = format!("the steps {} and {} have the same number", pair[0].1.name, pair[1].1.name);
         return Err(Stop::usage(message, "number them apart: their order must be beyond doubt"));
     }
     Ok(steps.into_iter().map(|(_, step)| step).collect())
+}
+
+/// What steps are ordered by: counted numbers by their value, then dates and times by what they begin with, so that
+/// `20251108` comes behind `20251004112744`.
+type Rank = (bool, String);
+
+fn rank(digits: &str) -> Rank {
+    if digits.len() >= 8 { (true, format!("{digits:0<20}")) } else { (false, format!("{digits:0>8}")) }
 }
 
 #[cfg(test)]
@@ -65,9 +74,9 @@ mod tests {
 
     #[test]
     fn ten_comes_after_nine() {
-        let dir = folder(&["10_c", "9_b", "0008_a", "notes"]);
+        let dir = folder(&["10_c", "9_b", "0008_a", "notes", "20251108_e", "20251004112744_d"]);
         let steps = read_steps(dir.path(), "sqlite").unwrap();
-        assert_eq!(steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["0008_a", "9_b", "10_c"]);
+        assert_eq!(steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["0008_a", "9_b", "10_c", "20251004112744_d", "20251108_e"]);
         assert!(!steps[0].sql.contains('\r'), "a checkout with CRLF is the same step");
     }
 

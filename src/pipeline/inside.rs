@@ -5,7 +5,7 @@ use crate::assemble::{
     self, Archive, Calculation, Existing, People, Person, bill_rows, calculations, config_rows, ledger_rows, ledger_table, tables,
     tenant_rows,
 };
-use crate::error::Result;
+use crate::error::{Result, Stop};
 use crate::evidence::{Check, Operand, Severity, Side};
 use crate::job::{Expect, Job, SumCheck};
 use crate::load::load;
@@ -197,7 +197,10 @@ fn bill_sums(store: &mut Store) -> Result<BTreeMap<Month, Decimal>> {
     if store.has_table("ElectricityBill")? {
         store.column_texts("ElectricityBill", &["billPeriod", "amount"], |row| {
             if let (Some(month), Some(amount)) = (month_of(row[0].as_deref()), row[1].as_deref().and_then(exact_decimal)) {
-                *sums.entry(month).or_default() += amount;
+                let sum = sums.entry(month).or_default();
+                *sum = sum.checked_add(amount).ok_or_else(|| {
+                    Stop::database(format!("the bills of {month} have a sum with more digits than can be kept"), "look at their amounts")
+                })?;
             }
             Ok(())
         })?;

@@ -96,6 +96,8 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
     let result = read_and_load(request, outcome, &mut store, &files);
+    // Whatever stopped an interrupted run, it was the interruption.
+    let result = result.map_err(|stop| request.check_interrupt().err().unwrap_or(stop));
     if let Err(stop) = &result {
         outcome.stop(stop);
     }

@@ -1,6 +1,7 @@
 //! What became of each source file, and of each of its lines or values.
 
 use crate::assemble::{Archive, Calculation, Standing};
+use crate::evidence::{Severity, Subject};
 use crate::report::{Outcome, SourceOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::{Parsed, Unit};
@@ -80,6 +81,17 @@ pub(super) fn mark_duplicates(outcome: &mut Outcome) {
 pub(super) fn nothing_written(outcome: &mut Outcome) {
     for counts in outcome.tables.values_mut() {
         (counts.inserted, counts.updated, counts.deleted) = (0, 0, 0);
+    }
+    // What was found wrong after the parsing is wrong with the file all the same.
+    for finding in outcome.findings.iter().filter(|f| f.severity == Severity::Error && f.subject == Subject::File) {
+        let Some(source) = outcome.sources.iter_mut().find(|s| Some(&s.path) == finding.path.as_ref()) else { continue };
+        let refused = if source.unit == "lines" { source.loaded.min(1) } else { source.loaded };
+        source.loaded -= refused;
+        source.rejected += refused;
+        source.status = "rejected".to_owned();
+    }
+    for finding in outcome.findings.iter_mut().filter(|f| f.code == "revision") {
+        finding.message = finding.message.replacen("is revised", "would be revised", 1);
     }
     for source in outcome.sources.iter_mut().filter(|s| s.status == "loaded" && s.reason.is_none()) {
         source.reason = Some("read, but the run failed: nothing of it was written".to_owned());

@@ -9,7 +9,8 @@ use tieout_parsers::{Decimal, exact_decimal};
 #[derive(Debug, Default)]
 pub struct Totals {
     rows: u64,
-    sum: BTreeMap<String, Decimal>,
+    /// `None` once it has more digits than can be kept.
+    sum: BTreeMap<String, Option<Decimal>>,
     /// The first text of a column that is no number, which makes its sum unknown.
     unsummable: BTreeMap<String, String>,
     filled: BTreeMap<String, u64>,
@@ -35,7 +36,10 @@ impl Totals {
             }
             if expect.sum.iter().any(|(c, _)| c == column) {
                 match exact_decimal(text) {
-                    Some(number) => *self.sum.entry(column.to_owned()).or_default() += number,
+                    Some(number) => {
+                        let sum = self.sum.entry(column.to_owned()).or_insert(Some(Decimal::ZERO));
+                        *sum = sum.and_then(|s| s.checked_add(number));
+                    }
                     None => _ = self.unsummable.entry(column.to_owned()).or_insert_with(|| text.to_owned()),
                 }
             }
@@ -53,7 +57,7 @@ pub fn control_totals(expect: &Expect, totals: Result<&Totals, &str>) -> Vec<Che
         match actual {
             Some(actual) => {
                 check.actual = Some(text(actual));
-                check.difference = Some(text(actual - expected));
+                check.difference = actual.checked_sub(expected).map(text);
                 check.status = if actual == expected { Status::Match } else { Status::Difference };
             }
             None => check.explanation = why_not,
@@ -68,8 +72,11 @@ pub fn control_totals(expect: &Expect, totals: Result<&Totals, &str>) -> Vec<Che
     }
     for (column, sum) in &expect.sum {
         let unsummable = found.and_then(|t| t.unsummable.get(column));
-        let actual = found.filter(|_| unsummable.is_none()).map(|t| t.sum.get(column).copied().unwrap_or_default());
-        let why = unsummable.map(|text| format!("`{text}` is no number")).or(why.clone());
+        let actual = found.filter(|_| unsummable.is_none()).and_then(|t| t.sum.get(column).copied().unwrap_or(Some(Decimal::ZERO)));
+        let why = unsummable
+            .map(|text| format!("`{text}` is no number"))
+            .or(why.clone())
+            .or_else(|| Some("not run: the sum has more digits than can be kept exactly".into()));
         compare(format!("sum({column})"), *sum, actual, why);
     }
     for (column, filled) in &expect.filled {

@@ -16,6 +16,13 @@ pub fn residency(calculations: &[Calculation<'_>], people: &People) -> (Vec<Chec
         let rent = calculation.rent;
         let tenants: Vec<&Tenant> = rent.shares.iter().filter_map(|s| people.by_name(&s.name)).map(|p| &p.tenant).collect();
         let mut check = Check::new("residency", calculation.name(), Severity::Error);
+        let strangers: Vec<&str> = rent.shares.iter().map(|s| s.name.as_str()).filter(|n| people.by_name(n).is_none()).collect();
+        if !strangers.is_empty() {
+            check.explanation = Some(format!("not run: no tenant is called {}", strangers.join(" or ")));
+            check.severity = if calculation.standing == Standing::Current { Severity::Error } else { Severity::Warning };
+            checks.push(check);
+            continue;
+        }
         let absent: Vec<&Tenant> = tenants.iter().filter(|t| !t.resident_in(rent.label)).copied().collect();
         check.expected = Some(tenants.len().to_string());
         check.actual = Some((tenants.len() - absent.len()).to_string());

@@ -209,8 +209,10 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
                 operands(out, check);
             }
         }
-        if let Some(because) = shown.iter().find_map(|c| c.because.as_ref().zip(c.tolerance.as_ref())).filter(|(_, t)| *t != "0") {
-            line(out, &format!("    tolerance {}: {}", because.1, clean(because.0)));
+        let mut tolerances: Vec<(&String, &String)> = shown.iter().filter_map(|c| c.tolerance.as_ref().zip(c.because.as_ref())).collect();
+        tolerances.dedup();
+        for (tolerance, because) in tolerances.iter().filter(|(t, _)| *t != "0").take(SHOWN) {
+            line(out, &format!("    tolerance {tolerance}: {}", clean(because)));
         }
     }
 }
@@ -239,10 +241,14 @@ fn operands(out: &mut String, check: &Check) {
 fn findings(out: &mut String, outcome: &Outcome, style: Style) {
     for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Info, "Notes")] {
         let found: Vec<&Finding> = outcome.findings.iter().filter(|f| f.severity == severity).collect();
-        if found.is_empty() {
+        let failed: Vec<&Check> = outcome.checks.iter().filter(|c| severity == Severity::Error && c.fails()).collect();
+        if found.is_empty() && failed.is_empty() {
             continue;
         }
         heading(out, style, title);
+        for check in failed {
+            one_failure(out, check, style);
+        }
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for finding in found {
             let n = seen.entry(&finding.code).or_default();
@@ -255,6 +261,18 @@ fn findings(out: &mut String, outcome: &Outcome, style: Style) {
             line(out, &format!("  … and {} more of the kind {code}: see the report", n - SHOWN));
         }
     }
+}
+
+/// Why the run must not commit, in a sentence.
+fn one_failure(out: &mut String, check: &Check, style: Style) {
+    let name = style.severity(Severity::Error, &check.name);
+    let side = |v: &Option<String>| v.clone().unwrap_or_else(|| "nothing".into());
+    let figures = match check.status {
+        Status::NotRun => String::new(),
+        _ => format!("{} against {}, a difference of {}; ", side(&check.actual), side(&check.expected), side(&check.difference)),
+    };
+    let why = check.explanation.as_deref().map_or_else(|| check.status.words().to_owned(), clean);
+    line(out, &format!("  {name}  {}: {figures}{why}", clean(&check.group)));
 }
 
 fn one_finding(out: &mut String, finding: &Finding, style: Style) {

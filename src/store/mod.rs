@@ -90,7 +90,7 @@ impl Store {
             Target::Postgres(url) => {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Postgres(connection) };
-                store.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET client_min_messages = warning; SET standard_conforming_strings = on")?;
+                store.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; SET standard_conforming_strings = on")?;
                 let version = store.select(&["current_setting('server_version_num')"], "", &[])?;
                 if version.first().and_then(|row| row[0].as_deref()).is_some_and(|v| v >= "140000") {
                     // A run that was killed must not hold its lock until its statement ends.
@@ -123,6 +123,9 @@ impl Store {
 
     /// Runs statements that give no rows.
     pub fn execute(&mut self, sql: &str) -> Result<()> {
+        if sql.trim().is_empty() {
+            return Ok(()); // PostgreSQL would refuse an empty query.
+        }
         self.connection.batch_execute(sql).map_err(|e| refused(&e))
     }
 
@@ -160,7 +163,7 @@ impl Store {
 
     /// Begins a transaction that no other writer can get in front of.
     pub fn begin(&mut self) -> Result<()> {
-        let sql = if self.is_postgres() { "BEGIN; SET LOCAL lock_timeout = '10s'" } else { "BEGIN IMMEDIATE" };
+        let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         self.execute(sql)
     }
 

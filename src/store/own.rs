@@ -147,13 +147,13 @@ impl Store {
                 vec![
                     run.clone(),
                     Some(c.name.clone()),
-                    Some(c.group.clone()),
+                    Some(without_nul(&c.group)),
                     c.expected.clone(),
                     c.actual.clone(),
                     c.difference.clone(),
                     status,
                     severity,
-                    c.explanation.clone(),
+                    c.explanation.as_deref().map(without_nul),
                 ]
             })
             .collect();
@@ -170,10 +170,10 @@ impl Store {
                     f.path.clone(),
                     line,
                     column,
-                    f.pointer.clone(),
+                    f.pointer.as_deref().map(without_nul),
                     Some(f.code.clone()),
-                    Some(f.message.clone()),
-                    f.quote.clone(),
+                    Some(without_nul(&f.message)),
+                    f.quote.as_deref().map(without_nul),
                 ]
             })
             .collect();
@@ -282,6 +282,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// PostgreSQL keeps no NUL in a text; a finding about one must be recorded all the same.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
 }
 
 fn number(rows: &[Texts], i: usize) -> Option<i64> {

@@ -37,6 +37,14 @@ impl TableShape {
     }
 }
 
+impl TableShape {
+    /// The columns of each unique key, where they are plain columns.
+    pub fn unique_keys(&self) -> impl Iterator<Item = Vec<&str>> {
+        let plain = self.indexes.iter().filter_map(|i| i.strip_prefix("unique (")?.strip_suffix(')'));
+        plain.map(|columns| columns.split(", ").map(|c| c.trim_end_matches(" desc").trim_matches('"')).collect())
+    }
+}
+
 /// Every table of the user (not ours) by name.
 pub type Shape = BTreeMap<String, TableShape>;
 

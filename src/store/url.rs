@@ -19,15 +19,25 @@ impl Target {
         let hint = "write `sqlite:PATH` or `postgres://user@host/database`";
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path == ":memory:" {
-                return Err(Stop::usage("an SQLite database needs a file", hint));
+            if path.is_empty() || path == ":memory:" || path.contains('@') {
+                return Err(Stop::usage("an SQLite database needs a file, and no user", hint));
             }
             return Ok(Target::Sqlite(folder.join(path)));
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
+            // What libpq cannot read it quotes in its complaint, password and all: so it never sees such a URL.
+            let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let authority = authority.rsplit_once('@').map_or("", |(user, _)| user);
+            let escapes = rest.split('%').skip(1).all(|e| e.len() >= 2 && e.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
+            if authority.contains(['@', '/']) || query.contains('@') || rest.contains(char::is_whitespace) || !escapes {
+                let hint = "in a password `@` is written %40, `/` %2F, `?` %3F, `%` %25 and a blank %20";
+                return Err(Stop::usage("this URL cannot be read: user and password must be percent-encoded", hint));
+            }
             return Ok(Target::Postgres(url.to_owned()));
         }
-        let shown = if url.contains('@') { "this URL".to_owned() } else { format!("`{url}`") };
+        // Only what can be no secret is repeated.
+        let harmless = !url.contains(['@', ':', '=', ' ']);
+        let shown = if harmless { format!("`{url}`") } else { "this".to_owned() };
         Err(Stop::usage(format!("{shown} names no database that tieout knows"), hint))
     }
 }
@@ -61,7 +71,7 @@ fn redacted(url: &str) -> String {
     };
     let query = query.map_or(String::new(), |q| {
         let hide = |p: &str| match p.split_once('=') {
-            Some((key @ ("password" | "sslpassword"), _)) => format!("{key}=***"),
+            Some((key, _)) if key.to_lowercase().contains("password") => format!("{key}=***"),
             _ => p.to_owned(),
         };
         format!("?{}", q.split('&').map(hide).collect::<Vec<_>>().join("&"))
@@ -77,7 +87,8 @@ mod tests {
     fn a_password_is_never_shown() {
         for (url, shown) in [
             ("postgres://anna:hemlig@db/hyra", "postgres://anna:***@db/hyra"),
-            ("postgres://anna:he/m@lig@db/hyra", "postgres://anna:***@db/hyra"),
+            ("postgres://anna:he%2Fm%40lig@db/hyra", "postgres://anna:***@db/hyra"),
+            ("postgres://db/hyra?PASSWORD=hemlig", "postgres://db/hyra?PASSWORD=***"),
             ("postgresql://db/hyra?user=anna&password=hemlig", "postgresql://db/hyra?user=anna&password=***"),
             ("postgres://anna@%2Ftmp%2Fsock/hyra", "postgres://anna@%2Ftmp%2Fsock/hyra"),
         ] {
@@ -85,7 +96,18 @@ mod tests {
             assert_eq!(target.to_string(), shown);
             assert_eq!(format!("{target:?}"), shown);
         }
-        let wrong = Target::parse("mysql://anna:hemlig@db", Path::new(".")).unwrap_err();
-        assert!(!wrong.message.contains("hemlig"));
+        for url in [
+            "mysql://anna:hemlig@db",
+            "postgres://anna:hem%lig@db",
+            "postgres://anna:hem@lig@db",
+            "postgres://anna:hem lig@db",
+            "postgres://anna:hem?lig@db",
+            "host=db password=hemlig",
+            "jdbc:postgresql://db/x?password=hemlig",
+            "sqlite://anna:hemlig@db",
+        ] {
+            let wrong = Target::parse(url, Path::new(".")).unwrap_err();
+            assert!(!wrong.message.contains("hem") && !wrong.hint.contains("hem"), "{url}: {}", wrong.message);
+        }
     }
 }

@@ -8,7 +8,7 @@
 //! file's business (they show across files).
 
 use crate::amount::{Fault, Money, swedish_decimal};
-use crate::diagnostic::{Severity, Span};
+use crate::diagnostic::{Severity, Span, nearest};
 use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
 use crate::month::{Month, wall_day};
 use crate::record::{Bill, Located, Record};
@@ -18,6 +18,7 @@ use nom::bytes::complete::take_while_m_n;
 use nom::character::complete::char;
 use nom::combinator::recognize;
 use nom::{IResult, Parser};
+use unicode_normalization::UnicodeNormalization;
 
 /// The format, for the registry.
 pub struct ElectricityBillsText;
@@ -58,7 +59,7 @@ impl Format for ElectricityBillsText {
     }
 
     fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
-        let roles: Vec<String> = context.options.words("roles", ROLES).iter().map(|r| r.to_lowercase()).collect();
+        let roles: Vec<String> = context.options.words("roles", ROLES).iter().map(|r| r.nfc().collect::<String>().to_lowercase()).collect();
         let due_day_from = context.options.integer("due_day_from", DUE_DAY_FROM) as i8;
         out.tally.unit = Unit::Lines;
         out.tally.read = text.line_count();
@@ -73,7 +74,23 @@ impl Format for ElectricityBillsText {
                         provider = Some(name);
                         out.tally.ignore("section header", 1);
                     }
-                    _ => out.tally.ignore("comment", 1),
+                    Some((_, role)) => {
+                        let now = provider.as_deref().map_or("nobody's".to_owned(), |p| format!("still {p}'s"));
+                        let comment = comment.trim();
+                        let message = format!(
+                            "`{comment}` looks like a section, but `{role}` is no role that is known: the bills behind it are {now}"
+                        );
+                        let hint = match nearest(&role, roles.iter().map(String::as_str)) {
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!(
+                                "if it is a section, add the role to `roles` of the source's options; known are {}",
+                                roles.join(", ")
+                            ),
+                        };
+                        out.note(Severity::Warning, "unknown-role", text, text.span_in_line(number, 0), message, hint);
+                        out.tally.ignore("comment", 1);
+                    }
+                    None => out.tally.ignore("comment", 1),
                 }
             } else {
                 match read_bill(line, provider.as_deref()) {
@@ -108,6 +125,8 @@ impl Format for ElectricityBillsText {
 
 /// `Vattenfall (elnätsleverantör)` and nothing else: the name in lower case, the role.
 fn header(comment: &str) -> Option<(String, String)> {
+    // Some systems write ä as two characters.
+    let comment: String = comment.nfc().collect();
     let (name, role) = comment.trim().strip_suffix(')')?.split_once('(')?;
     let (name, role) = (name.trim(), role.trim());
     let one_word = !name.is_empty() && !role.contains(['(', ')']);

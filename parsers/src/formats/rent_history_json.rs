@@ -117,8 +117,9 @@ impl<'a> Reader<'a, '_> {
         let calculated_at = self.json.optional_text(date.clone()).and_then(|text| {
             let parsed = text
                 .parse::<Timestamp>()
-                .or_else(|_| text.parse::<DateTime>().and_then(|wall| wall.to_zoned(self.timezone.clone())).map(|zoned| zoned.timestamp()));
-            if parsed.is_err() {
+                .or_else(|_| text.parse::<DateTime>().and_then(|wall| self.timezone.to_ambiguous_timestamp(wall).unambiguous()));
+            let parsed = parsed.ok().filter(|t| (1900..2200).contains(&t.to_zoned(TimeZone::UTC).year()));
+            if parsed.is_none() {
                 self.json.wrong(
                     date,
                     "impossible-date",
@@ -126,7 +127,7 @@ impl<'a> Reader<'a, '_> {
                     "write it as `2025-03-10T11:53:13+01:00`",
                 );
             }
-            parsed.ok()
+            parsed
         });
         let version = metadata.take("version");
         let stated_version = self.json.optional_number(version.clone()).zip(version.map(|(node, pointer)| self.json.span(node, pointer)));

@@ -1,7 +1,7 @@
 //! Reads a JSON document member by member, so that every value is taken, named as unknown, or refused with its place.
 
 use super::{Node, Value, pointer};
-use crate::amount::exact_decimal;
+use crate::amount::{exact_decimal, is_plausible};
 use crate::diagnostic::{Severity, Span};
 use crate::format::{Parsed, Unit};
 use crate::text::Text;
@@ -172,12 +172,15 @@ impl<'a> JsonReader<'a, '_> {
                 self.out.tally.used += 1;
                 return None;
             }
-            Value::Number(text) => match exact_decimal(text) {
+            Value::Number(text) => match exact_decimal(text).filter(|n| is_plausible(*n)) {
                 Some(number) => {
                     self.out.tally.used += 1;
                     return Some(number);
                 }
-                None => (format!("`{text}` has more digits than can be kept exactly"), "write the amount with at most 28 digits"),
+                None => (
+                    format!("`{text}` has more digits than an amount can have"),
+                    "write it with at most 15 digits before the decimal point, and 28 in all",
+                ),
             },
             other => (format!("a number is expected here, not {}", other.kind()), "write it as a plain number, without quotation marks"),
         };

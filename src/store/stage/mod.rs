@@ -30,6 +30,8 @@ pub struct Stage<'t> {
     table: &'t Table,
     /// Index, column and shape of every column that is written.
     used: Vec<(usize, &'t Column, ShapeColumn)>,
+    /// Unique keys of the table that are not the natural key, as positions in `used`.
+    unique: Vec<Vec<usize>>,
 }
 
 /// The stage's own columns before those of the table; whether they are numbers.
@@ -65,10 +67,15 @@ impl<'t> Stage<'t> {
             // Between comparing and writing nobody else may write; reading goes on. SQLite's transaction does the same.
             store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote(name)))?;
         }
+        let at = |name: &str| used.iter().position(|(_, c, _)| c.name == name);
+        let unique = shape.unique_keys().filter_map(|columns| columns.into_iter().map(at).collect::<Option<Vec<usize>>>());
+        let natural =
+            |key: &Vec<usize>| key.iter().all(|at| used[*at].1.role == Role::Key) || key.iter().any(|at| used[*at].1.role == Role::Id);
+        let unique: Vec<Vec<usize>> = unique.filter(|key| !natural(key)).collect();
         let own = OWN.map(|(name, numeric)| format!("{name} {}", if numeric { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT)"))?;
-        Ok(Stage { table, used })
+        Ok(Stage { table, used, unique })
     }
 
     /// Writes rows into the stage; gives how many.

@@ -3,7 +3,7 @@
 use super::Stage;
 use crate::error::Result;
 use crate::store::{Store, Texts, quote};
-use crate::table::Role;
+use crate::table::{Column, Kind, Role};
 
 /// A staged row with its place, as the classifying queries give it.
 #[derive(Debug, Clone)]
@@ -90,6 +90,60 @@ impl<'t> Stage<'t> {
             }
         }
         Ok(found)
+    }
+
+    /// The rows that share what a unique key of the table allows only once, with that key's columns.
+    pub fn colliding(&self, store: &mut Store) -> Result<Vec<(Staged, String)>> {
+        let mut found = Vec::new();
+        for key in &self.unique {
+            let columns: Vec<String> = key.iter().map(|at| format!("v{at}")).collect();
+            let columns = columns.join(", ");
+            let from = format!(
+                "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE ({columns}) IN \
+                 (SELECT {columns} FROM tieout_stage GROUP BY {columns} HAVING count(*) > 1) ORDER BY s.seq"
+            );
+            let names = key.iter().map(|at| self.used[*at].1.name.to_string()).collect::<Vec<_>>().join(", ");
+            found.extend(self.rows(store, &from, false)?.into_iter().map(|row| (row, names.clone())));
+        }
+        Ok(found)
+    }
+
+    /// The new rows that mean the same to people as a row that stands there: a name in other letters, a day with a time.
+    /// Gives the target row's key as it stands.
+    pub fn nearly_there(&self, store: &mut Store) -> Result<Vec<(Staged, String)>> {
+        if store.select(&["1"], "FROM tieout_stage WHERE act = 'insert' LIMIT 1", &[])?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plain = |kind: Kind, text: String| match kind {
+            Kind::Date => format!("substr({text}, 1, 10)"),
+            Kind::Text => format!("lower(trim({text}))"),
+            _ => text,
+        };
+        let keys: Vec<(usize, &Column)> = self.with(&[Role::Key]).map(|(at, column, _)| (at, column)).collect();
+        let staged: Vec<String> = keys.iter().map(|(at, column)| plain(column.kind, format!("v{at}"))).collect();
+        let near = keys.iter().map(|(at, column)| {
+            let target = plain(column.kind, format!("CAST(t.{} AS TEXT)", quote(&column.name)));
+            format!("{target} = {}", plain(column.kind, format!("s.v{at}")))
+        });
+        let near = near.collect::<Vec<_>>().join(" AND ");
+        store.execute(&format!(
+            "CREATE INDEX tieout_stage_near ON tieout_stage ({})",
+            staged.iter().map(|e| format!("({e})")).collect::<Vec<_>>().join(", ")
+        ))?;
+        // The target is gone through once, each of its rows looked up among the staged.
+        let from = format!(
+            "FROM {} t CROSS JOIN tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.act = 'insert' AND {near} ORDER BY s.seq",
+            self.target()
+        );
+        let keys = keys.len();
+        let rows = self.rows(store, &from, true)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let shown = row.target.iter().take(keys).map(|t| t.clone().unwrap_or_default()).collect::<Vec<_>>().join(", ");
+                (row, shown)
+            })
+            .collect())
     }
 
     /// The keys that the target table holds more than once.
