@@ -241,7 +241,9 @@ fn operands(out: &mut String, check: &Check) {
 fn findings(out: &mut String, outcome: &Outcome, style: Style) {
     for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Info, "Notes")] {
         let found: Vec<&Finding> = outcome.findings.iter().filter(|f| f.severity == severity).collect();
-        let failed: Vec<&Check> = outcome.checks.iter().filter(|c| severity == Severity::Error && c.fails()).collect();
+        // Where findings already say what is wrong, a check that could not run for it is no further reason.
+        let reason = |c: &&Check| c.fails() && (c.status != Status::NotRun || found.is_empty());
+        let failed: Vec<&Check> = outcome.checks.iter().filter(|_| severity == Severity::Error).filter(reason).collect();
         if found.is_empty() && failed.is_empty() {
             continue;
         }
