@@ -1,9 +1,12 @@
 //! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256. Nothing outside the root is read.
 
-use crate::digest::sha256_of;
+use crate::digest::{sha256, sha256_of};
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::Finding;
 use crate::job::{Job, Source};
+use crate::unpack::{self, Location};
+use std::collections::HashSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file of a source, read.
@@ -12,9 +15,9 @@ pub struct SourceFile {
     pub source: usize,
     /// Path relative to the root, with `/`.
     pub path: String,
-    /// Where it lies.
-    pub location: PathBuf,
-    /// Size in bytes.
+    /// Where its bytes are.
+    pub location: Location,
+    /// Size in bytes, packed where it is packed.
     pub size: u64,
     /// SHA-256 of its bytes.
     pub sha256: String,
@@ -34,8 +37,9 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
     let mut findings = Vec::new();
     for (index, source) in job.sources.iter().enumerate() {
         let from = files.len();
+        let mut seen = HashSet::new();
         for pattern in &source.files {
-            let found = matching(&root, pattern)?;
+            let found = located(&root, pattern)?;
             if found.is_empty() {
                 return Err(Stop::usage(
                     format!("source `{}`: no file matches `{pattern}` in {}", source.name, root.display()),
@@ -43,15 +47,37 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
                 ));
             }
             for (path, location) in found {
-                if !files[from..].iter().any(|f: &SourceFile| f.path == path) {
+                if seen.insert(path.clone()) {
                     files.push(open(index, path, location)?);
                 }
             }
         }
-        files[from..].sort_by(|a, b| a.path.cmp(&b.path));
+        files[from..].sort_by(|a: &SourceFile, b| a.path.cmp(&b.path));
         exclude(source, &mut files[from..], &mut findings);
     }
     Ok((files, findings))
+}
+
+/// What a pattern means: `-` standard input, `archive.zip/*.txt` members of archives, anything else files.
+fn located(root: &Path, pattern: &str) -> Result<Vec<(String, Location)>> {
+    if pattern == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|e| Stop::usage(format!("cannot read standard input: {}", io_words(&e)), ""))?;
+        return Ok(vec![("-".to_owned(), Location::Input(bytes))]);
+    }
+    let Some((archives, members)) = pattern.split_once(".zip/") else {
+        return Ok(matching(root, pattern)?.into_iter().map(|(path, real)| (path, Location::File(real))).collect());
+    };
+    let glob = globset::GlobBuilder::new(members).literal_separator(true).build();
+    let glob = glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher();
+    let mut found = Vec::new();
+    for (path, archive) in matching(root, &format!("{archives}.zip"))? {
+        for name in unpack::members(&archive)?.into_iter().filter(|n| glob.is_match(n)) {
+            found.push((format!("{path}/{name}"), Location::Member(archive.clone(), name)));
+        }
+    }
+    Ok(found)
 }
 
 fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
@@ -90,10 +116,13 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-fn open(source: usize, path: String, location: PathBuf) -> Result<SourceFile> {
-    let cannot = |e: std::io::Error| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check its permissions");
-    let mut file = std::fs::File::open(&location).map_err(cannot)?;
-    let (sha256, size) = sha256_of(&mut file).map_err(cannot)?;
+fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
+    let digest = match &location {
+        Location::File(real) => std::fs::File::open(real).and_then(|mut file| sha256_of(&mut file)),
+        other => other.bytes().map(|bytes| (sha256(&bytes), bytes.len() as u64)),
+    };
+    let (sha256, size) =
+        digest.map_err(|e| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the file and its permissions"))?;
     Ok(SourceFile { source, path, location, size, sha256, excluded: None })
 }
 

@@ -5,6 +5,7 @@ use crate::discover::SourceFile;
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
+use crate::unpack::{unpack, unpacked_name};
 use rayon::prelude::*;
 use tieout_parsers::{Context, Encoding, Parsed, Text, parse as parse_bytes};
 
@@ -19,7 +20,9 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
             if file.excluded.is_some() {
                 return Ok(None);
             }
-            let bytes = std::fs::read(&file.location)
+            let bytes = file
+                .location
+                .bytes()
                 .map_err(|e| Stop::usage(format!("cannot read {}: {}", file.path, io_words(&e)), "check its permissions"))?;
             if sha256(&bytes) != file.sha256 {
                 return Err(Stop::new(
@@ -28,9 +31,13 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
                     "run again when nobody writes to it",
                 ));
             }
+            let bytes = match unpack(&file.path, bytes) {
+                Ok(bytes) => bytes,
+                Err((code, message, hint)) => return Ok(Some(Parsed::refused(code, message, hint))),
+            };
             let source = &job.sources[file.source];
             let context = Context {
-                path: &file.path,
+                path: unpacked_name(&file.path),
                 timezone: &job.timezone,
                 encoding: source.encoding,
                 fields: &source.fields,
@@ -51,7 +58,8 @@ pub fn findings(files: &[SourceFile], parsed: &[Option<Parsed>]) -> Vec<Finding>
 pub fn quote(files: &[SourceFile], findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED) {
         let file = files.iter().find(|file| Some(&file.path) == finding.path.as_ref());
-        let bytes = file.and_then(|file| std::fs::read(&file.location).ok()).unwrap_or_default();
+        let read = |file: &SourceFile| unpack(&file.path, file.location.bytes().ok()?).ok();
+        let bytes = file.and_then(read).unwrap_or_default();
         if let (Ok(text), Some(line)) = (Text::decode(&bytes, Encoding::Auto), finding.line) {
             finding.quote = Some(text.line(line).chars().take(200).collect()).filter(|q: &String| !q.is_empty());
         }

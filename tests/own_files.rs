@@ -24,6 +24,35 @@ on_both! {
         assert_eq!(env.database.dump(), before);
     }
 
+    fn packed_files_and_members_of_archives_are_read_as_what_they_hold(env) {
+        use std::io::Write;
+        env.copy_fixture("rent");
+        let bills = env.read("rent/electricity_bills_history.txt");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(bills.as_bytes()).unwrap();
+        let packed = gz.finish().unwrap();
+        env.write("rent/bills.txt.gz", &packed);
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(env.path("rent/history.zip")).unwrap());
+        for entry in std::fs::read_dir(env.path("rent/data/rent_history")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("rent/{}", path.file_name().unwrap().to_string_lossy());
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(&std::fs::read(path).unwrap()).unwrap();
+        }
+        archive.finish().unwrap();
+        std::fs::remove_dir_all(env.path("rent/data")).unwrap();
+        std::fs::remove_file(env.path("rent/electricity_bills_history.txt")).unwrap();
+        env.replace("rent/tieout.toml", "\"electricity_bills_history.txt\"", "\"bills.txt.gz\"");
+        env.replace("rent/tieout.toml", "data/rent_history/", "history.zip/rent/");
+        let outcome = env.run_job(&[]).expect_code(0).json();
+        assert_eq!(outcome["tables"]["RentLedger"]["inserted"], 31);
+        assert_eq!(outcome["tables"]["ElectricityBill"]["inserted"], 62);
+        assert!(outcome["sources"].as_array().unwrap().iter().any(|s| s["path"] == "history.zip/rent/2025_02_v10.json"));
+        env.write("rent/bills.txt.gz", &packed[..packed.len() - 20]);
+        let outcome = env.run_job(&[]).expect_code(3).json();
+        assert_eq!(finding(&outcome, "bad-archive")["path"], "bills.txt.gz");
+    }
+
     fn an_existing_table_is_filled_and_a_hand_made_change_is_a_conflict(env) {
         env.copy_fixture("bring-your-own");
         let url = env.database.url();

@@ -226,6 +226,14 @@ impl Parsed {
         self.diagnostics.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// A file that could not even be opened as what it is.
+    pub fn refused(code: &'static str, message: String, hint: &str) -> Parsed {
+        let span = Span { line: 1, column: 1, pointer: None };
+        let diagnostic = Diagnostic { code, severity: Severity::Error, span, message, hint: hint.to_owned(), quote: String::new() };
+        let tally = Tally { read: 1, rejected: 1, ..Tally::default() };
+        Parsed { diagnostics: vec![diagnostic], tally, ..Parsed::default() }
+    }
+
     /// Notes a finding at a place; the line it stands on is quoted.
     pub fn note(
         &mut self,

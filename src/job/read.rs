@@ -232,6 +232,8 @@ impl Place<'_> {
                 "patterns are relative to the root and stay below it"
             } else if pattern.contains('{') {
                 "captures such as `{house}` are not carried out by this version of tieout"
+            } else if pattern == "-" && raw.files.get_ref().len() > 1 {
+                "standard input is a source of its own"
             } else if globset::Glob::new(pattern).is_err() {
                 "this is no pattern that can be read"
             } else {
