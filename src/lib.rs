@@ -8,6 +8,7 @@ pub mod digest;
 pub mod discover;
 pub mod error;
 pub mod evidence;
+pub mod exec;
 pub mod job;
 pub mod load;
 pub mod migrate;

@@ -4,10 +4,11 @@ use crate::digest::sha256;
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Severity, Subject};
-use crate::job::Job;
+use crate::exec;
+use crate::job::{Job, Source};
 use crate::unpack::{unpack, unpacked_name};
 use rayon::prelude::*;
-use tieout_parsers::{Context, Encoding, Parsed, Text, parse as parse_bytes};
+use tieout_parsers::{Context, Encoding, Parsed, Text, heard, parse as parse_bytes};
 
 /// Parses every file that is not excluded; `None` stands for those. `seen` is called once a file.
 pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<Parsed>>> {
@@ -43,9 +44,25 @@ pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) 
                 fields: &source.fields,
                 options: &source.options,
             };
+            if source.format.name() == "exec" {
+                return Ok(Some(through_a_program(job, source, &bytes, &context)));
+            }
             Ok(Some(parse_bytes(source.format, &bytes, &context)))
         })
         .collect()
+}
+
+/// Lets the source's program read the file.
+fn through_a_program(job: &Job, source: &Source, bytes: &[u8], context: &Context<'_>) -> Parsed {
+    let text = match Text::decode(bytes, source.encoding) {
+        Ok(text) => text,
+        Err(diagnostic) => return Parsed::refused(diagnostic.code, diagnostic.message, &diagnostic.hint),
+    };
+    let (command, seconds) = (source.options.words("command", &[]), source.options.integer("seconds", 60));
+    match exec::run(&command, &job.folder, u64::try_from(seconds).unwrap_or(60), bytes) {
+        Ok(output) => heard(&text, &output, context),
+        Err(why) => Parsed::refused("exec-failed", why, "run the program by hand on the file, and see docs/exec.md"),
+    }
 }
 
 /// What the parsers had to say, with the files it is about.

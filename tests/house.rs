@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "evidence",
     "error",
     "digest",
     "table",
     "job",
+    "exec",
     "unpack",
     "discover",
     "parse",

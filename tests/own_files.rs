@@ -53,6 +53,35 @@ on_both! {
         assert_eq!(finding(&outcome, "bad-archive")["path"], "bills.txt.gz");
     }
 
+    fn a_program_in_python_reads_what_no_format_does(env) {
+        env.copy_fixture("exec");
+        let url = env.database.url();
+        let run = |code| env.tieout(&["run", "exec", "--database", &url, "--json"]).expect_code(code).json();
+        run(0);
+        assert_eq!(env.database.rows("SELECT provider, amount FROM bill ORDER BY provider"), [["fortum", "792.5"], ["vattenfall", "1632"]]);
+        assert_eq!(run(0)["run"]["status"], "unchanged");
+        let before = env.database.dump();
+        env.write("exec/bills.edi", "BEGIN*1\nVATTENFALL*20251001*16x\nFORTUM*20251001\n");
+        let outcome = run(3);
+        let error = finding(&outcome, "exec-error");
+        assert_eq!((error["line"].as_i64(), error["column"].as_i64(), error["hint"].as_str()), (Some(2), Some(21), Some("digits only")));
+        for (program, code) in [
+            ("print('{\"line\": 1, \"ignored\": \"x\"}')", "exec-silent"),
+            ("print('hello')", "exec-protocol"),
+            ("for i in range(2): print('{\"line\": 1, \"ignored\": \"x\"}')", "exec-protocol"),
+            ("import sys; sys.exit('no such thing')", "exec-failed"),
+            ("import time; time.sleep(60)", "exec-failed"),
+        ] {
+            env.write("exec/read.py", program);
+            env.write("exec/tieout.toml", env.read("exec/tieout.toml").replace("seconds = 20", "seconds = 1"));
+            finding(&run(3), code);
+        }
+        assert_eq!(env.database.dump(), before);
+        env.replace("exec/tieout.toml", "allow_exec = true", "allow_exec = false");
+        let run = env.tieout(&["run", "exec", "--database", &url]).expect_code(2);
+        assert!(run.stderr.contains("which the job does not allow"), "{}", run.stderr);
+    }
+
     fn an_existing_table_is_filled_and_a_hand_made_change_is_a_conflict(env) {
         env.copy_fixture("bring-your-own");
         let url = env.database.url();

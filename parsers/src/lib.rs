@@ -21,6 +21,7 @@ pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
 pub use diagnostic::{Diagnostic, Severity, Span, nearest};
 pub use fields::{Field, FieldKind};
 pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
+pub use formats::exec::heard;
 pub use month::Month;
 pub use record::{Bill, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};

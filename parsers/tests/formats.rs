@@ -94,7 +94,7 @@ fn every_format_reads_its_samples_as_the_golden_files_say() {
 #[test]
 fn the_example_of_every_format_is_read_without_a_word() {
     for format in registry().all() {
-        if ["xlsx", "ods"].contains(&format.name()) {
+        if ["xlsx", "ods", "exec"].contains(&format.name()) {
             continue; // A workbook is no text to show.
         }
         // A format that needs settings takes those of its first sample that has some.
@@ -170,5 +170,22 @@ proptest! {
         prop_assert!(parsed.tally.balances(), "{}: {:?}", format.name(), parsed.tally);
         prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
         prop_assert!(parsed.tally.rejected == 0 || parsed.is_rejected(), "something was refused in silence");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_program_prints_every_line_is_accounted_for_once(
+        file in "([a-c]{0,3}\n){0,6}",
+        output in prop::collection::vec((0usize..9, 0usize..3, prop::sample::select(vec!["record\": {}", "ignored\": \"x\"", "error\": \"x\"", "warning\": \"x\"", "nonsense\": 1"])), 0..9),
+    ) {
+        let lines: String = output.iter().map(|(line, lines, what)| format!("{{\"line\": {line}, \"lines\": {lines}, \"{what}}}\n")).collect();
+        let text = tieout_parsers::Text::decode(file.as_bytes(), Encoding::Utf8).unwrap();
+        let (timezone, options) = (jiff::tz::TimeZone::UTC, Options::default());
+        let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], options: &options };
+        let parsed = tieout_parsers::heard(&text, &lines, &context);
+        prop_assert!(parsed.tally.balances(), "{:?}", parsed.tally);
     }
 }

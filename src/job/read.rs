@@ -37,6 +37,8 @@ struct RawJob {
     currency: Option<String>,
     timezone: Option<Spanned<String>>,
     database: Option<String>,
+    #[serde(default)]
+    allow_exec: bool,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +168,23 @@ impl Place<'_> {
                 return Err(self.stop(source.name.span(), format!("there are two sources `{}`", source.name.get_ref()), "name them apart"));
             }
             sources.push(self.source(source, &tables)?);
+        }
+        if let Some(source) = sources.iter().find(|s| s.format.name() == "exec") {
+            if !raw.job.allow_exec {
+                let message = format!("the source `{}` runs a program, which the job does not allow", source.name);
+                return Err(self.stop(
+                    name.span(),
+                    message,
+                    "write `allow_exec = true` under [job], if you trust the program and this file",
+                ));
+            }
+            if source.options.words("command", &[]).is_empty() {
+                return Err(self.stop(
+                    name.span(),
+                    format!("the source `{}` names no program", source.name),
+                    "write options = { command = [\"python3\", \"read.py\"] }",
+                ));
+            }
         }
         if sources.is_empty() {
             return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));

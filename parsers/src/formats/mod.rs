@@ -15,6 +15,7 @@ macro_rules! formats {
 formats! {
     csv => Csv,
     electricity_bills_text => ElectricityBillsText,
+    exec => Exec,
     fixed => Fixed,
     json => Json JsonLines,
     lines => Lines,
