@@ -1,7 +1,8 @@
 //! Broken files: each folder of `fixtures/broken` is laid over the main job; it must be refused (exit 3), nothing written,
 //! with the words of its golden file. And every code that is said stands in docs/errors.md.
 
-use crate::support::{Run, TestEnv, on_both};
+use crate::support::{TestEnv, on_both};
+use crate::traps::errors;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -24,28 +25,6 @@ fn lay_over(env: &TestEnv, case: &Path) {
     }
 }
 
-/// The errors as a reader of the golden file wants them.
-fn words(run: &Run) -> String {
-    let outcome = run.json();
-    let errors = outcome["findings"].as_array().unwrap().iter().filter(|f| f["severity"] == "error");
-    errors
-        .map(|f| {
-            let text = |key: &str| f[key].as_str().unwrap_or_default().to_owned();
-            let quote = f["quote"].as_str().map_or(String::new(), |q| format!("  > {}\n", q.chars().take(100).collect::<String>()));
-            format!(
-                "{} {}:{}:{} {}\n  {}\n{quote}  → {}\n",
-                text("code"),
-                text("path"),
-                f["line"],
-                f["column"],
-                text("pointer"),
-                text("message"),
-                text("hint")
-            )
-        })
-        .collect()
-}
-
 on_both! {
     fn every_broken_file_is_refused_in_the_words_of_its_golden_file(env) {
         let mut wrong = Vec::new();
@@ -55,7 +34,7 @@ on_both! {
             lay_over(env, &case);
             let run = env.run_job(&[]);
             let name = case.file_name().unwrap().to_string_lossy().into_owned();
-            let (code, got) = (run.code, words(&run));
+            let (code, got) = (run.code, errors(&run));
             let golden = case.with_extension("expected");
             if std::env::var_os("BLESS").is_some() {
                 std::fs::write(&golden, &got).unwrap();

@@ -1,9 +1,11 @@
 //! The columns of a declared table as a file writes them: text to typed value, by the source's reading rules.
 
 use crate::amount::{NumberStyle, SPACES, grouped};
-use crate::format::{OptionSpec, OptionValue, Options};
+use crate::diagnostic::{Severity, Span};
+use crate::format::{OptionSpec, OptionValue, Options, Parsed};
 use crate::month::Month;
 use crate::record::FieldValue;
+use crate::text::Text;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -135,6 +137,30 @@ impl<'a> Reading<'a> {
             month_from_day: i8::try_from(options.integer("month_from_day", 0)).ok().filter(|n| *n > 0),
             timezone,
         }
+    }
+
+    /// The values of a whole row, each field's text by `given`. What is wrong is noted at its `place`, all of it; then
+    /// there is no row.
+    pub(crate) fn row<'v>(
+        &self,
+        fields: &[Field],
+        text: &Text<'_>,
+        out: &mut Parsed,
+        given: impl Fn(usize, &Field) -> &'v str,
+        place: impl Fn(usize, &Field) -> Span,
+    ) -> Option<Vec<Option<FieldValue>>> {
+        let mut values = Vec::with_capacity(fields.len());
+        let mut complete = true;
+        for (n, field) in fields.iter().enumerate() {
+            match self.read(field, given(n, field)) {
+                Ok(value) => values.push(value),
+                Err((code, message, hint)) => {
+                    out.note(Severity::Error, code, text, place(n, field), message, hint);
+                    complete = false;
+                }
+            }
+        }
+        complete.then_some(values)
     }
 
     /// The value that a text stands for; `None` for nothing.

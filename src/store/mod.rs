@@ -21,11 +21,14 @@ pub use url::Target;
 
 use crate::error::{Result, Stop};
 use connection::AnyConnection;
+use diesel::backend::Backend;
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::QueryableByName;
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{Nullable, Text};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Nullable, Text};
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -131,7 +134,7 @@ impl Store {
 
     /// Runs one statement with bound texts; gives the number of rows it touched. Placeholders are `$1`, `$2` ….
     pub fn change(&mut self, sql: &str, binds: &[Option<&str>]) -> Result<usize> {
-        bound(sql, binds).execute(&mut self.connection).map_err(|e| refused(&e))
+        bound(diesel::sql_query(sql).into_boxed(), binds).execute(&mut self.connection).map_err(|e| refused(&e))
     }
 
     /// Reads `SELECT expressions from`, each value as text.
@@ -153,12 +156,21 @@ impl Store {
         mut each: impl FnMut(Texts) -> Result<()>,
     ) -> Result<()> {
         let sql = format!("SELECT {} AS row {from}", self.dialect().texts(expressions));
-        let rows = bound(&sql, binds).load_iter::<JsonRow, DefaultLoadingMode>(&mut self.connection).map_err(|e| refused(&e))?;
-        for row in rows {
+        let mut give = |row: QueryResult<JsonRow>| {
             let row = row.map_err(|e| refused(&e))?.row;
-            each(serde_json::from_str(&row).map_err(|e| Stop::database(format!("cannot read a row back: {e}"), ""))?)?;
+            each(serde_json::from_str(&row).map_err(|e| Stop::database(format!("cannot read a row back: {e}"), ""))?)
+        };
+        match &mut self.connection {
+            AnyConnection::Sqlite(c) => {
+                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
+                query.load_iter::<JsonRow, DefaultLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
+            }
+            // The usual mode of PostgreSQL's client would hold the whole result in memory.
+            AnyConnection::Postgres(c) => {
+                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
+                query.load_iter::<JsonRow, PgRowByRowLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
+            }
         }
-        Ok(())
     }
 
     /// Begins a transaction that no other writer can get in front of.
@@ -186,8 +198,11 @@ impl Store {
 }
 
 /// A statement with texts for its placeholders.
-fn bound<'q>(sql: &'q str, binds: &[Option<&'q str>]) -> BoxedSqlQuery<'q, <AnyConnection as Connection>::Backend, SqlQuery> {
-    let query = diesel::sql_query(sql).into_boxed();
+fn bound<'q, DB>(query: BoxedSqlQuery<'q, DB, SqlQuery>, binds: &[Option<&'q str>]) -> BoxedSqlQuery<'q, DB, SqlQuery>
+where
+    DB: Backend + HasSqlType<Text>,
+    Option<&'q str>: ToSql<Nullable<Text>, DB>,
+{
     binds.iter().fold(query, |query, bind| query.bind::<Nullable<Text>, _>(*bind))
 }
 

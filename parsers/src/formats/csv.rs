@@ -3,7 +3,7 @@
 
 use crate::delimited::{Account, Wrong, rows};
 use crate::diagnostic::{Severity, nearest};
-use crate::fields::{READING, Reading};
+use crate::fields::{Field, READING, Reading};
 use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed};
 use crate::known_tables::{Shape, find_shape, knows};
 use crate::record::{Located, Record};
@@ -132,21 +132,14 @@ fn declared(text: &Text<'_>, delimiter: u8, context: &Context<'_>, out: &mut Par
             row.refuse(out, wrong);
             return Account::Rejected;
         }
-        let mut values = Vec::with_capacity(context.fields.len());
-        let mut complete = true;
-        for (field, n) in context.fields.iter().zip(at.iter().flatten()) {
-            match reading.read(field, row.record.get(*n).unwrap_or_default()) {
-                Ok(value) => values.push(value),
-                Err((code, message, hint)) => {
-                    row.refuse(out, Wrong { field: *n, code, message, hint });
-                    complete = false;
-                }
+        let columns: &[usize] = at.as_deref().unwrap_or_default();
+        let given = |n: usize, _: &Field| row.record.get(columns[n]).unwrap_or_default();
+        match reading.row(context.fields, text, out, given, |n, _| row.span(columns[n])) {
+            Some(values) => {
+                out.records.push(Located { value: Record::Row { values }, span: row.span(0) });
+                Account::Used
             }
+            None => Account::Rejected,
         }
-        if !complete {
-            return Account::Rejected;
-        }
-        out.records.push(Located { value: Record::Row { values }, span: row.span(0) });
-        Account::Used
     });
 }

@@ -62,29 +62,21 @@ impl Format for Fixed {
             // Bytes of each character, so that columns count characters.
             let starts: Vec<usize> = line.char_indices().map(|c| c.0).chain([line.len()]).collect();
             let at = |n: usize| starts[n.min(starts.len() - 1)];
+            let span = |n: usize| text.span_in_line(number, at(n));
+            let values =
+                reading.row(context.fields, text, out, |n, _| &line[at(ranges[n].start)..at(ranges[n].end)], |n, _| span(ranges[n].start));
             let stray = line.chars().enumerate().find(|(n, c)| !c.is_whitespace() && !ranges.iter().any(|r| r.contains(n)));
-            let mut complete = true;
-            if let Some((n, _)) = stray {
-                let message = format!("character {} belongs to no column", n + 1);
-                let hint = "widen a column, or give it one of its own in `columns` of the source";
-                out.note(Severity::Error, "stray-character", text, text.span_in_line(number, at(n)), message, hint);
-                complete = false;
-            }
-            let mut values = Vec::with_capacity(ranges.len());
-            for (field, range) in context.fields.iter().zip(&ranges) {
-                match reading.read(field, &line[at(range.start)..at(range.end)]) {
-                    Ok(value) => values.push(value),
-                    Err((code, message, hint)) => {
-                        out.note(Severity::Error, code, text, text.span_in_line(number, at(range.start)), message, hint);
-                        complete = false;
-                    }
+            match (values, stray) {
+                (Some(values), None) => {
+                    out.records.push(Located { value: Record::Row { values }, span: span(0) });
+                    out.tally.used += 1;
                 }
-            }
-            if complete {
-                out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
-                out.tally.used += 1;
-            } else {
-                out.tally.rejected += 1;
+                (_, Some((n, _))) => {
+                    let hint = "widen a column, or give it one of its own in `columns` of the source";
+                    out.note(Severity::Error, "stray-character", text, span(n), format!("character {} belongs to no column", n + 1), hint);
+                    out.tally.rejected += 1;
+                }
+                (None, None) => out.tally.rejected += 1,
             }
         }
     }

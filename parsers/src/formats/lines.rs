@@ -3,7 +3,7 @@
 //! no pattern matches is refused.
 
 use crate::diagnostic::{Severity, Span};
-use crate::fields::{READING, Reading};
+use crate::fields::{Field, READING, Reading};
 use crate::format::{Context, Format, OptionSpec, OptionValue, Options, Parsed, Unit};
 use crate::record::{Located, Record};
 use crate::text::Text;
@@ -65,25 +65,15 @@ impl Format for Lines {
                 section = named.collect();
                 out.tally.ignore("section header", 1);
             } else if let Some(found) = records.iter().find_map(|p| p.captures(line)) {
-                let mut values = Vec::with_capacity(context.fields.len());
-                let mut complete = true;
-                for field in context.fields {
-                    let capture = found.name(&field.from);
-                    let value = capture.map(|c| c.as_str()).or_else(|| section.get(&field.from).map(String::as_str)).unwrap_or_default();
-                    match reading.read(field, value) {
-                        Ok(value) => values.push(value),
-                        Err((code, message, hint)) => {
-                            let span = text.span_in_line(number, capture.map_or(0, |c| c.start()));
-                            out.note(Severity::Error, code, text, span, message, hint);
-                            complete = false;
-                        }
+                let given =
+                    |field: &Field| found.name(&field.from).map(|c| c.as_str()).or_else(|| section.get(&field.from).map(String::as_str));
+                let place = |field: &Field| text.span_in_line(number, found.name(&field.from).map_or(0, |c| c.start()));
+                match reading.row(context.fields, text, out, |_, field| given(field).unwrap_or_default(), |_, field| place(field)) {
+                    Some(values) => {
+                        out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
+                        out.tally.used += 1;
                     }
-                }
-                if complete {
-                    out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
-                    out.tally.used += 1;
-                } else {
-                    out.tally.rejected += 1;
+                    None => out.tally.rejected += 1,
                 }
             } else if ignored.iter().any(|p| p.is_match(line)) {
                 out.tally.ignore("ignore pattern", 1);
