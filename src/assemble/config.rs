@@ -5,7 +5,7 @@ use super::{Archive, Calculation};
 use crate::evidence::Finding;
 use crate::table::{Canonical, Kind, Origin, Row};
 use std::collections::{BTreeMap, BTreeSet};
-use tieout_parsers::{Decimal, Month, Record};
+use tieout_parsers::{Decimal, Month, Record, nearest};
 
 /// What a derived `el` is derived from.
 pub const BILLS: &str = "ElectricityBill.amount";
@@ -40,6 +40,12 @@ pub fn config_rows(
     let mut settled: BTreeMap<(String, Month), String> = BTreeMap::new();
     for (file, located) in archive.records() {
         let Record::Config(entry) = &located.value else { continue };
+        if !KEYS.contains(&entry.key.as_str()) {
+            let message = format!("the key `{}` is none that the rent formula knows; it is loaded as it is", entry.key);
+            let hint =
+                nearest(&entry.key, KEYS).map_or("check that it is no misspelling".to_owned(), |near| format!("did you mean `{near}`?"));
+            findings.push(Finding::warning("unknown-key", message, hint).at(&archive.files[file].path, &located.span));
+        }
         settled.insert((entry.key.clone(), entry.period), entry.value.clone());
         let origin = Origin { file: Some(file), span: located.span.clone(), derived: None };
         rows.push(row(&entry.key, entry.period, entry.value.clone(), origin));

@@ -25,7 +25,7 @@ pub(super) struct RawCheck {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpect {
-    table: String,
+    table: Spanned<String>,
     rows: Option<u64>,
     #[serde(default)]
     sum: BTreeMap<String, Spanned<RawNumber>>,
@@ -80,9 +80,13 @@ impl Place<'_> {
     }
 
     pub(super) fn expect(&self, raw: RawExpect) -> Result<Expect> {
+        let sum_is_empty = raw.sum.is_empty();
         let sum = raw.sum.into_iter().map(|(column, n)| Ok((column, self.number(&n)?))).collect::<Result<_>>()?;
+        if raw.rows.is_none() && sum_is_empty && raw.filled.is_empty() && raw.distinct.is_empty() {
+            return Err(self.stop(raw.table.span(), "this [[expect]] expects nothing", "state `rows`, `sum`, `filled` or `distinct`"));
+        }
         let pairs = |map: BTreeMap<String, u64>| map.into_iter().collect();
-        Ok(Expect { table: raw.table, rows: raw.rows, sum, filled: pairs(raw.filled), distinct: pairs(raw.distinct) })
+        Ok(Expect { table: raw.table.into_inner(), rows: raw.rows, sum, filled: pairs(raw.filled), distinct: pairs(raw.distinct) })
     }
 
     fn number(&self, raw: &Spanned<RawNumber>) -> Result<Decimal> {

@@ -267,6 +267,10 @@ impl Place<'_> {
         if raw.files.get_ref().is_empty() {
             return Err(self.stop(raw.files.span(), "the source names no files", "write at least one pattern"));
         }
+        if let Some(word) = raw.versions.as_ref().or(raw.period.as_ref()).filter(|_| format.name() != "rent-history-json") {
+            let message = format!("the format `{}` has no versions and no period", format.name());
+            return Err(self.stop(word.span(), message, "remove it; it is for rent calculations"));
+        }
         let versions = self.word(raw.versions, &[("latest", Versions::Latest), ("all", Versions::All)])?;
         let period = self.word(
             raw.period,

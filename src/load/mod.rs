@@ -269,30 +269,28 @@ impl Load<'_> {
 
     /// Every row again, from the database: it must hold exactly what the file says.
     fn read_back(&mut self, store: &mut Store, stage: &Stage<'_>, check: &mut Check, expected: usize) -> Result<()> {
-        let (table, findings) = (self.table, &mut self.findings);
         let (mut seen, mut equal) = (0usize, 0usize);
-        stage.read_back(store, |key, columns| {
+        let mut wrong: BTreeMap<i64, String> = BTreeMap::new();
+        stage.read_back(store, |seq, columns| {
             seen += 1;
-            let wrong = columns
+            let differs = columns
                 .iter()
                 .find(|(c, staged, held)| staged.as_deref().map(|t| c.kind.canonical(t)) != held.as_deref().map(|t| c.kind.canonical(t)));
-            match wrong {
+            match differs {
                 None => equal += 1,
                 Some((column, staged, held)) => {
-                    let message = format!(
-                        "the {} {}: the database gives {} back for {}, where {} was written",
-                        table.noun,
-                        spoken_key(key),
-                        said(held),
-                        column.name,
-                        said(staged)
-                    );
-                    let hint = "the column's type cannot hold the value exactly; give it a wider type";
-                    findings.push(Finding::new(Severity::Error, Subject::Check, "read-back", message, hint));
+                    let words = format!("gives {} back for {}, where {} was written", said(held), column.name, said(staged));
+                    wrong.insert(seq, words);
                 }
             }
             Ok(())
         })?;
+        for row in stage.numbered(store, &wrong.keys().copied().collect::<Vec<_>>())? {
+            let message = format!("the {}: the database {}", self.spoken(&row.key), wrong[&row.seq]);
+            let hint = "the column's type cannot hold the value exactly; give it a wider type";
+            let finding = self.finding(Severity::Error, Subject::Check, "read-back", &row, message, hint);
+            self.findings.push(finding);
+        }
         check.expected = Some(expected.to_string());
         check.actual = Some(equal.to_string());
         check.difference = Some((equal as i64 - expected as i64).to_string());

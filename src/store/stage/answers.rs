@@ -100,16 +100,16 @@ impl Stage<'_> {
         store.change(&adopt, &name).map(drop)
     }
 
-    /// Reads every staged row's target row back, row by row: `each` gets key, written operation, and column by column
+    /// Reads every staged row's target row back, row by row: `each` gets its number, and column by column
     /// (column, what was staged, what stands there).
     pub fn read_back(
         &self,
         store: &mut Store,
-        mut each: impl FnMut(&str, &[(&Column, Option<String>, Option<String>)]) -> Result<()>,
+        mut each: impl FnMut(i64, &[(&Column, Option<String>, Option<String>)]) -> Result<()>,
     ) -> Result<()> {
         let dialect = store.dialect();
         let columns: Vec<(usize, &Column)> = self.with(&[Role::Key, Role::Data, Role::InsertOnly]).map(|(at, c, _)| (at, c)).collect();
-        let mut expressions = vec!["s.key".to_owned(), "s.act".to_owned()];
+        let mut expressions = vec!["s.seq".to_owned(), "s.act".to_owned()];
         for (at, column) in &columns {
             expressions.extend([format!("s.v{at}"), format!("t.{}", quote(&column.name))]);
         }
@@ -118,7 +118,7 @@ impl Stage<'_> {
             format!("FROM tieout_stage s JOIN {} t ON {} WHERE coalesce(s.act, '') <> 'conflict'", self.target(), self.same_key(dialect));
         store.for_each(&expressions, &from, &[], |row| {
             let mut row = row.into_iter();
-            let key = row.next().flatten().unwrap_or_default();
+            let seq = row.next().flatten().and_then(|n| n.parse().ok()).unwrap_or_default();
             let inserted = row.next().flatten().as_deref() == Some("insert");
             let mut pairs = Vec::with_capacity(columns.len());
             for (_, column) in &columns {
@@ -127,7 +127,7 @@ impl Stage<'_> {
                     pairs.push((*column, staged, target));
                 }
             }
-            each(&key, &pairs)
+            each(seq, &pairs)
         })
     }
 

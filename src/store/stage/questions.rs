@@ -62,6 +62,14 @@ impl<'t> Stage<'t> {
             .collect())
     }
 
+    /// The staged rows with these numbers.
+    pub fn numbered(&self, store: &mut Store, seqs: &[i64]) -> Result<Vec<Staged>> {
+        let list = seqs.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+        let from =
+            format!("FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.seq IN ({list}) ORDER BY s.seq");
+        if seqs.is_empty() { Ok(Vec::new()) } else { self.rows(store, &from, false) }
+    }
+
     /// The rows whose key stands in the stage more than once, by key, in order of reading.
     pub fn repeated(&self, store: &mut Store) -> Result<Vec<Staged>> {
         let from = "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 \
@@ -111,8 +119,11 @@ impl<'t> Stage<'t> {
     /// The new rows that mean the same to people as a row that stands there: a name in other letters, a day with a time.
     /// Gives the target row's key as it stands.
     pub fn nearly_there(&self, store: &mut Store) -> Result<Vec<(Staged, String)>> {
-        if store.select(&["1"], "FROM tieout_stage WHERE act = 'insert' LIMIT 1", &[])?.is_empty() {
-            return Ok(Vec::new());
+        let something = [format!("FROM {} LIMIT 1", self.target()), "FROM tieout_stage WHERE act = 'insert' LIMIT 1".to_owned()];
+        for from in &something {
+            if store.select(&["1"], from, &[])?.is_empty() {
+                return Ok(Vec::new());
+            }
         }
         let plain = |kind: Kind, text: String| match kind {
             Kind::Date => format!("substr({text}, 1, 10)"),
