@@ -126,7 +126,8 @@ fn sources(out: &mut String, outcome: &Outcome, style: Style) {
         let ignored: Vec<String> = file.ignored.iter().map(|(rule, n)| format!("{n} {rule}")).collect();
         let ignored = if ignored.is_empty() { String::new() } else { format!(" · ignored: {}", ignored.join(", ")) };
         let reason = file.reason.as_ref().map_or(String::new(), |r| format!(" · {}", clean(r)));
-        line(out, &format!("  {} · {} bytes · {} · SHA-256 {}{ignored}{reason}", clean(&file.path), file.size, file.encoding, file.sha256));
+        let encoding = if file.encoding.is_empty() { "not decoded" } else { &file.encoding };
+        line(out, &format!("  {} · {} bytes · {encoding} · SHA-256 {}{ignored}{reason}", clean(&file.path), file.size, file.sha256));
     }
 }
 
