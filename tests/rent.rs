@@ -14,7 +14,7 @@ pub(crate) fn finding<'a>(outcome: &'a Value, code: &str) -> &'a Value {
     findings.iter().find(|f| f["code"] == code).unwrap_or_else(|| panic!("no finding {code} among {findings:#?}"))
 }
 
-/// Everything that SYSTEMS and guide publish about the main job, asked of the database itself.
+/// Everything that was published about the main job, asked of the database itself.
 pub(crate) fn the_published_figures_are_there(env: &TestEnv) {
     let value = |sql: &str| env.database.value(sql);
     assert_eq!(value("SELECT count(*) FROM \"Tenant\""), "8");
