@@ -3,29 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use tieout_parsers::{Diagnostic, Severity as ParserSeverity, Span};
+use tieout_parsers::{Diagnostic, Span};
 
-/// How grave a finding or a failed check is. Only an error keeps a run from committing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Somebody should look.
-    Warning,
-    /// Nothing is committed.
-    Error,
-}
-
-impl From<ParserSeverity> for Severity {
-    fn from(severity: ParserSeverity) -> Severity {
-        match severity {
-            ParserSeverity::Info => Severity::Info,
-            ParserSeverity::Warning => Severity::Warning,
-            ParserSeverity::Error => Severity::Error,
-        }
-    }
-}
+pub use tieout_parsers::Severity;
 
 /// What an error is about, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,7 +110,7 @@ impl Finding {
     /// A parser's diagnostic, with the file it is about.
     pub fn from_parser(path: &str, diagnostic: Diagnostic) -> Finding {
         let Diagnostic { code, severity, span, message, hint, quote } = diagnostic;
-        let finding = Finding::new(severity.into(), Subject::File, code, message, hint).at(path, &span);
+        let finding = Finding::new(severity, Subject::File, code, message, hint).at(path, &span);
         Finding { quote: Some(quote).filter(|q| !q.is_empty()), ..finding }
     }
 

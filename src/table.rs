@@ -12,6 +12,8 @@ use uuid::Uuid;
 pub enum Kind {
     /// Any text, to the letter.
     Text,
+    /// A text, to the letter; but people mean the same by it in capitals.
+    Name,
     /// An exact number.
     Number,
     /// A text that compares as a number where both sides are one (`24530.0` is `24530`).
@@ -166,7 +168,7 @@ impl Kind {
     /// The canonical text of what a database or a file says.
     pub fn canonical(self, text: &str) -> String {
         match self {
-            Kind::Text => text.to_owned(),
+            Kind::Text | Kind::Name => text.to_owned(),
             Kind::Number | Kind::NumberText => exact_decimal(text).map_or_else(|| text.to_owned(), |n| n.canonical()),
             Kind::Bool => matches!(text, "true" | "t" | "1").to_string(),
             Kind::Date => match text.split_at_checked(10) {

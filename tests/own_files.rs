@@ -82,6 +82,20 @@ on_both! {
         assert!(run.stderr.contains("which the job does not allow"), "{}", run.stderr);
     }
 
+    fn keys_that_differ_in_letters_alone_are_different_rows(env) {
+        env.copy_fixture("bring-your-own");
+        let url = env.database.url();
+        let run = || env.tieout(&["run", "bring-your-own", "--database", &url, "--json"]).expect_code(0).json();
+        run();
+        env.replace("bring-your-own/tieout.toml", "rows = 4\nsum = { amount = \"23298.50\" }", "sum = { amount = \"23299.50\" }");
+        env.replace("bring-your-own/ledger.txt", "1930  2025-10-03    24530,50 Hyra oktober\n", "1930  2025-10-03    24530,50 Hyra oktober\n1930  2025-10-04        1,00 x\n");
+        let bank = std::fs::read(env.path("bring-your-own/bank.csv")).unwrap();
+        env.write("bring-your-own/bank.csv", [&bank[..], b"2025-10-04;x;0,50;1,00\r\n2025-10-04;y;0,50;1,00\r\n"].concat());
+        run();
+        env.write("bring-your-own/bank.csv", [&bank[..], b"2025-10-04;x;0,50;1,00\r\n2025-10-04;y;0,50;1,00\r\n2025-10-04;X;0,50;1,00\r\n2025-10-04;Z;-0,50;1,00\r\n"].concat());
+        assert_eq!(run()["tables"]["bank_line"]["inserted"], 2);
+    }
+
     fn an_existing_table_is_filled_and_a_hand_made_change_is_a_conflict(env) {
         env.copy_fixture("bring-your-own");
         let url = env.database.url();

@@ -4,7 +4,7 @@ use crate::amount::{Money, exact_decimal, is_plausible};
 use crate::delimited::{Row, Wrong};
 use crate::diagnostic::nearest;
 use crate::month::{Month, wall_day};
-use crate::record::{ConfigEntry, Record, Tenant};
+use crate::record::{CONFIG_KEYS, ConfigEntry, Record, Tenant};
 use jiff::civil::Date;
 
 /// A kind of table: its columns, all of which must be there, and how a row becomes a record.
@@ -17,9 +17,6 @@ const SHAPES: [Shape; 2] = [
     Shape { columns: &["key", "period", "value"], read: config },
     Shape { columns: &["id", "name", "email", "start_date", "departure_date", "room_adjustment"], read: tenant },
 ];
-
-/// Configuration keys whose value must be a number.
-const NUMBERS: [&str; 10] = ["kallhyra", "el", "bredband", "vattenavgift", "va", "larm", "drift_rakning", "saldo_innan", "extra_in", "gas"];
 
 /// Whether a header has all columns of one of the tables.
 pub(crate) fn knows(header: &[&str]) -> bool {
@@ -65,7 +62,7 @@ fn config(row: &Row<'_>) -> Result<Record, Wrong> {
     let value = row.filled("value")?;
     let value = match exact_decimal(value).filter(|n| is_plausible(*n)) {
         Some(number) => number.to_string(),
-        None if NUMBERS.contains(&key.as_str()) => {
+        None if CONFIG_KEYS.contains(&key.as_str()) => {
             return Err(row.wrong(
                 "value",
                 "unreadable-amount",

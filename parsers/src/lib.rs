@@ -23,7 +23,7 @@ pub use fields::{Field, FieldKind};
 pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
 pub use formats::exec::heard;
 pub use month::Month;
-pub use record::{Bill, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
+pub use record::{Bill, CONFIG_KEYS, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
 pub use text::{Encoding, Text};
 

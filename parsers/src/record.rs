@@ -8,6 +8,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+/// The keys of the configuration, each of which the rent formula takes as a number of kronor.
+pub const CONFIG_KEYS: [&str; 10] =
+    ["kallhyra", "el", "bredband", "vattenavgift", "va", "larm", "drift_rakning", "saldo_innan", "extra_in", "gas"];
+
 /// A value with the place it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located<T> {

@@ -5,13 +5,10 @@ use super::{Archive, Calculation};
 use crate::evidence::Finding;
 use crate::table::{Canonical, Kind, Origin, Row};
 use std::collections::{BTreeMap, BTreeSet};
-use tieout_parsers::{Decimal, Month, Record, nearest};
+use tieout_parsers::{CONFIG_KEYS, Decimal, Month, Record, nearest};
 
 /// What a derived `el` is derived from.
-pub const BILLS: &str = "ElectricityBill.amount";
-
-/// The constants that are configuration.
-const KEYS: [&str; 10] = ["kallhyra", "el", "bredband", "vattenavgift", "va", "larm", "drift_rakning", "saldo_innan", "extra_in", "gas"];
+const BILLS: &str = "ElectricityBill.amount";
 
 /// A value that the table already holds.
 #[derive(Debug, Clone)]
@@ -40,10 +37,10 @@ pub fn config_rows(
     let mut settled: BTreeMap<(String, Month), String> = BTreeMap::new();
     for (file, located) in archive.records() {
         let Record::Config(entry) = &located.value else { continue };
-        if !KEYS.contains(&entry.key.as_str()) {
+        if !CONFIG_KEYS.contains(&entry.key.as_str()) {
             let message = format!("the key `{}` is none that the rent formula knows; it is loaded as it is", entry.key);
-            let hint =
-                nearest(&entry.key, KEYS).map_or("check that it is no misspelling".to_owned(), |near| format!("did you mean `{near}`?"));
+            let hint = nearest(&entry.key, CONFIG_KEYS)
+                .map_or("check that it is no misspelling".to_owned(), |near| format!("did you mean `{near}`?"));
             findings.push(Finding::warning("unknown-key", message, hint).at(&archive.files[file].path, &located.span));
         }
         settled.insert((entry.key.clone(), entry.period), entry.value.clone());
@@ -88,7 +85,7 @@ fn constants(calculations: &[Calculation<'_>], findings: &mut Vec<Finding>) -> B
     let mut found: BTreeMap<(String, Month), Stated> = BTreeMap::new();
     for calculation in ranked {
         let month = calculation.rent.config_period();
-        for constant in calculation.rent.constants.iter().filter(|c| !c.value.is_zero() && KEYS.contains(&c.key.as_str())) {
+        for constant in calculation.rent.constants.iter().filter(|c| !c.value.is_zero() && CONFIG_KEYS.contains(&c.key.as_str())) {
             let value = constant.value.canonical();
             if let Some(other) = found.get(&(constant.key.clone(), month)) {
                 if other.value != value {

@@ -8,7 +8,7 @@ mod people;
 pub mod tables;
 
 pub use calculations::{Calculation, Standing, calculations};
-pub use config::{BILLS, Existing, config_rows};
+pub use config::{Existing, config_rows};
 pub use declared::declared_rows;
 pub use people::{People, Person, tenant_rows};
 

@@ -27,7 +27,7 @@ pub fn electricity_bill() -> Table {
         "bill",
         &[
             ("id", Kind::Text, Role::Id),
-            ("provider", Kind::Text, Role::Key),
+            ("provider", Kind::Name, Role::Key),
             ("billDate", Kind::Date, Role::Key),
             ("amount", Kind::Number, Role::Data),
             ("billPeriod", Kind::Date, Role::Data),
@@ -75,7 +75,7 @@ pub fn config() -> Table {
         "configuration value",
         &[
             ("id", Kind::Text, Role::Id),
-            ("key", Kind::Text, Role::Key),
+            ("key", Kind::Name, Role::Key),
             ("period", Kind::Date, Role::Key),
             ("value", Kind::NumberText, Role::Data),
             ("createdAt", Kind::Time, Role::CreatedAt),

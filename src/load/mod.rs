@@ -35,7 +35,7 @@ impl Counts {
 }
 
 /// The load of one table.
-pub struct Load<'a> {
+struct Load<'a> {
     table: &'a Table,
     run: &'a Run<'a>,
     /// Paths of the run's files, in the order of `run.files`.

@@ -43,7 +43,7 @@ impl Format for Json {
         let reading = Reading::new(context.options, context.timezone);
         let list = context.options.text("records", "").to_owned();
         json::read(text, out, |mut json, root| {
-            let Some((node, at)) = find(&mut json, (root, String::new()), &list) else {
+            let Some((node, at)) = find((root, String::new()), &list) else {
                 let message = format!("there is nothing at `{list}`");
                 return json.wrong(Some((root, String::new())), "no-results", message, "see `records` of the source's options");
             };
@@ -114,7 +114,7 @@ impl Format for JsonLines {
 }
 
 /// The value a pointer leads to; everything passed on the way is left for the caller to account for.
-fn find<'a>(json: &mut JsonReader<'a, '_>, from: Place<'a>, at: &str) -> Option<Place<'a>> {
+fn find<'a>(from: Place<'a>, at: &str) -> Option<Place<'a>> {
     let mut place = from;
     for part in at.split('/').skip(1) {
         let part = part.replace("~1", "/").replace("~0", "~");
@@ -125,7 +125,6 @@ fn find<'a>(json: &mut JsonReader<'a, '_>, from: Place<'a>, at: &str) -> Option<
         };
         place = (next, pointer(&place.1, &part));
     }
-    let _ = json;
     Some(place)
 }
 
@@ -143,7 +142,7 @@ fn row<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>, reading: &Readi
     let mut used = 0;
     for field in fields {
         let path = if field.from.starts_with('/') { field.from.clone() } else { pointer("", &field.from) };
-        let place = find(json, (node, at.clone()), &path);
+        let place = find((node, at.clone()), &path);
         used += usize::from(place.is_some());
         match place.as_ref().map_or(Ok(None), |(node, _)| value(*node, reading, field)) {
             Ok(None) if field.required => {

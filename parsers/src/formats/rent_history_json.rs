@@ -8,7 +8,7 @@ use crate::diagnostic::{Severity, Span};
 use crate::format::{Context, Format, Parsed};
 use crate::json::{self, JsonReader, Node, Place, Value, pointer};
 use crate::month::Month;
-use crate::record::{Constant, Located, Record, RentCalculation, Roommate, Share};
+use crate::record::{CONFIG_KEYS, Constant, Located, Record, RentCalculation, Roommate, Share};
 use crate::text::Text;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -17,10 +17,6 @@ use rust_decimal::Decimal;
 
 /// The format, for the registry.
 pub struct RentHistoryJson;
-
-/// The constants that the rent formula or the label check know. `drift` is all running costs in one sum.
-const CONSTANTS: [&str; 11] =
-    ["kallhyra", "el", "bredband", "vattenavgift", "va", "larm", "drift_rakning", "saldo_innan", "extra_in", "gas", "drift"];
 
 impl Format for RentHistoryJson {
     fn name(&self) -> &'static str {
@@ -168,7 +164,8 @@ impl<'a> Reader<'a, '_> {
         let mut constants = Vec::new();
         for (key, node) in std::mem::take(&mut object.members) {
             let pointer = pointer(&object.pointer, &key);
-            let known = CONSTANTS.contains(&&*key);
+            // `drift` is all running costs in one sum; the label check knows it.
+            let known = CONFIG_KEYS.contains(&&*key) || key == "drift";
             if !known && !matches!(node.open(), Ok(Value::Number(_) | Value::Null)) {
                 object.members.push((key, node));
                 continue;

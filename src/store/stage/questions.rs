@@ -2,6 +2,7 @@
 
 use super::Stage;
 use crate::error::Result;
+use crate::store::shape::ShapeColumn;
 use crate::store::{Store, Texts, quote};
 use crate::table::{Column, Kind, Role};
 
@@ -32,6 +33,9 @@ pub struct Staged {
 
 /// The latest change we recorded for a staged row's key. The first placeholder is the table's name.
 pub(super) const LAST: &str = "(SELECT c.id FROM tieout_change c WHERE c.table_name = $1 AND c.row_key = s.key ORDER BY c.id DESC LIMIT 1)";
+
+/// Stands where that change is of no interest.
+const WITHOUT_LAST: &str = "LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0";
 
 impl<'t> Stage<'t> {
     /// Staged rows `s` (joined with their target row `t` where `from` says so) and what we imported last.
@@ -65,16 +69,17 @@ impl<'t> Stage<'t> {
     /// The staged rows with these numbers.
     pub fn numbered(&self, store: &mut Store, seqs: &[i64]) -> Result<Vec<Staged>> {
         let list = seqs.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-        let from =
-            format!("FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.seq IN ({list}) ORDER BY s.seq");
+        let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE s.seq IN ({list}) ORDER BY s.seq");
         if seqs.is_empty() { Ok(Vec::new()) } else { self.rows(store, &from, false) }
     }
 
     /// The rows whose key stands in the stage more than once, by key, in order of reading.
     pub fn repeated(&self, store: &mut Store) -> Result<Vec<Staged>> {
-        let from = "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 \
-                    WHERE s.key IN (SELECT key FROM tieout_stage GROUP BY key HAVING count(*) > 1) ORDER BY s.key, s.seq";
-        self.rows(store, from, false)
+        let from = format!(
+            "FROM tieout_stage s {WITHOUT_LAST} \
+             WHERE s.key IN (SELECT key FROM tieout_stage GROUP BY key HAVING count(*) > 1) ORDER BY s.key, s.seq"
+        );
+        self.rows(store, &from, false)
     }
 
     /// Takes rows out of the stage.
@@ -91,9 +96,7 @@ impl<'t> Stage<'t> {
         let mut found = Vec::new();
         for (at, (_, column, shape)) in self.used.iter().enumerate() {
             if shape.required {
-                let from = format!(
-                    "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.v{at} IS NULL ORDER BY s.seq"
-                );
+                let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE s.v{at} IS NULL ORDER BY s.seq");
                 found.extend(self.rows(store, &from, false)?.into_iter().map(|row| (row, &*column.name)));
             }
         }
@@ -107,7 +110,7 @@ impl<'t> Stage<'t> {
             let columns: Vec<String> = key.iter().map(|at| format!("v{at}")).collect();
             let columns = columns.join(", ");
             let from = format!(
-                "FROM tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE ({columns}) IN \
+                "FROM tieout_stage s {WITHOUT_LAST} WHERE ({columns}) IN \
                  (SELECT {columns} FROM tieout_stage GROUP BY {columns} HAVING count(*) > 1) ORDER BY s.seq"
             );
             let names = key.iter().map(|at| self.used[*at].1.name.to_string()).collect::<Vec<_>>().join(", ");
@@ -119,33 +122,36 @@ impl<'t> Stage<'t> {
     /// The new rows that mean the same to people as a row that stands there: a name in other letters, a day with a time.
     /// Gives the target row's key as it stands.
     pub fn nearly_there(&self, store: &mut Store) -> Result<Vec<(Staged, String)>> {
-        let something = [format!("FROM {} LIMIT 1", self.target()), "FROM tieout_stage WHERE act = 'insert' LIMIT 1".to_owned()];
-        for from in &something {
-            if store.select(&["1"], from, &[])?.is_empty() {
+        let keys: Vec<(usize, &Column, &ShapeColumn)> = self.with(&[Role::Key]).collect();
+        if !keys.iter().any(|(_, column, _)| matches!(column.kind, Kind::Name | Kind::Date)) {
+            return Ok(Vec::new()); // Such keys are the same to the letter, or not at all.
+        }
+        for from in [format!("FROM {} LIMIT 1", self.target()), "FROM tieout_stage WHERE act = 'insert' LIMIT 1".to_owned()] {
+            if store.select(&["1"], &from, &[])?.is_empty() {
                 return Ok(Vec::new());
             }
         }
-        let plain = |kind: Kind, text: String| match kind {
-            Kind::Date => format!("substr({text}, 1, 10)"),
-            Kind::Text => format!("lower(trim({text}))"),
-            _ => text,
-        };
-        let keys: Vec<(usize, &Column)> = self.with(&[Role::Key]).map(|(at, column, _)| (at, column)).collect();
-        let staged: Vec<String> = keys.iter().map(|(at, column)| plain(column.kind, format!("v{at}"))).collect();
-        let near = keys.iter().map(|(at, column)| {
-            let target = plain(column.kind, format!("CAST(t.{} AS TEXT)", quote(&column.name)));
-            format!("{target} = {}", plain(column.kind, format!("s.v{at}")))
+        let dialect = store.dialect();
+        let near = keys.iter().map(|(at, column, shape)| {
+            let (target, staged) = (format!("t.{}", quote(&column.name)), format!("s.v{at}"));
+            match column.kind {
+                Kind::Date => format!("substr(CAST({target} AS TEXT), 1, 10) = substr({staged}, 1, 10)"),
+                Kind::Name => format!("lower(trim(CAST({target} AS TEXT))) = lower(trim({staged}))"),
+                _ => format!("{target} = {}", dialect.cast(&staged, shape)),
+            }
         });
         let near = near.collect::<Vec<_>>().join(" AND ");
-        store.execute(&format!(
-            "CREATE INDEX tieout_stage_near ON tieout_stage ({})",
-            staged.iter().map(|e| format!("({e})")).collect::<Vec<_>>().join(", ")
-        ))?;
+        if !store.is_postgres() {
+            let parts = keys.iter().map(|(at, column, _)| match column.kind {
+                Kind::Date => format!("(substr(v{at}, 1, 10))"),
+                Kind::Name => format!("(lower(trim(v{at})))"),
+                _ => format!("v{at}"),
+            });
+            store.execute(&format!("CREATE INDEX tieout_stage_near ON tieout_stage ({})", parts.collect::<Vec<_>>().join(", ")))?;
+        }
         // The target is gone through once, each of its rows looked up among the staged.
-        let from = format!(
-            "FROM {} t CROSS JOIN tieout_stage s LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0 WHERE s.act = 'insert' AND {near} ORDER BY s.seq",
-            self.target()
-        );
+        let from =
+            format!("FROM {} t CROSS JOIN tieout_stage s {WITHOUT_LAST} WHERE s.act = 'insert' AND {near} ORDER BY s.seq", self.target());
         let keys = keys.len();
         let rows = self.rows(store, &from, true)?;
         Ok(rows
