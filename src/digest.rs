@@ -8,8 +8,38 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     text(Sha256::digest(bytes))
 }
 
+/// A reader that knows the digest of what it gave.
+pub struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+    /// How many bytes that was.
+    pub size: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    /// Hashes whatever is read through it.
+    pub fn new(inner: R) -> Hashing<R> {
+        Hashing { inner, hash: Sha256::new(), size: 0 }
+    }
+
+    /// The digest of everything, also of what nobody has read yet.
+    pub fn finish(mut self) -> std::io::Result<String> {
+        std::io::copy(&mut self, &mut std::io::sink())?;
+        Ok(text(self.hash.finalize()))
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(into)?;
+        self.hash.update(&into[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}
+
 /// The digest of everything a reader gives, and how many bytes that was.
-pub fn sha256_of(reader: &mut impl Read) -> std::io::Result<(String, u64)> {
+pub fn sha256_of(reader: &mut dyn Read) -> std::io::Result<(String, u64)> {
     let mut hash = Sha256::new();
     let size = std::io::copy(reader, &mut hash)?;
     Ok((text(hash.finalize()), size))

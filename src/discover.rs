@@ -1,12 +1,11 @@
 //! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256. Nothing outside the root is read.
 
-use crate::digest::{sha256, sha256_of};
+use crate::digest::sha256_of;
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::Finding;
 use crate::job::{Job, Source};
 use crate::unpack::{self, Location};
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file of a source, read.
@@ -61,10 +60,9 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
 /// What a pattern means: `-` standard input, `archive.zip/*.txt` members of archives, anything else files.
 fn located(root: &Path, pattern: &str) -> Result<Vec<(String, Location)>> {
     if pattern == "-" {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(|e| Stop::usage(format!("cannot read standard input: {}", io_words(&e)), ""))?;
-        return Ok(vec![("-".to_owned(), Location::Input(bytes))]);
+        let kept = Location::of_input();
+        let hint = "it is kept in a temporary file while it is read";
+        return Ok(vec![("-".to_owned(), kept.map_err(|e| Stop::usage(format!("cannot read standard input: {}", io_words(&e)), hint))?)]);
     }
     let Some((archives, members)) = pattern.split_once(".zip/") else {
         return Ok(matching(root, pattern)?.into_iter().map(|(path, real)| (path, Location::File(real))).collect());
@@ -117,10 +115,7 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
 }
 
 fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
-    let digest = match &location {
-        Location::File(real) => std::fs::File::open(real).and_then(|mut file| sha256_of(&mut file)),
-        other => other.bytes().map(|bytes| (sha256(&bytes), bytes.len() as u64)),
-    };
+    let digest = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest);
     let (sha256, size) =
         digest.map_err(|e| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the file and its permissions"))?;
     Ok(SourceFile { source, path, location, size, sha256, excluded: None })

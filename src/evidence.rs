@@ -56,8 +56,11 @@ pub struct Finding {
     pub column: Option<usize>,
     /// JSON pointer within the file.
     pub pointer: Option<String>,
-    /// The quoted line.
+    /// The quoted line, or the part of it around the place.
     pub quote: Option<String>,
+    /// The place within the quote: its character, from 1.
+    #[serde(default)]
+    pub caret: usize,
     /// What was found.
     pub message: String,
     /// What to do.
@@ -79,6 +82,7 @@ impl Finding {
             column: None,
             pointer: None,
             quote: None,
+            caret: 1,
             message: message.into(),
             hint: hint.into(),
             whole_file: false,
@@ -109,9 +113,14 @@ impl Finding {
 
     /// A parser's diagnostic, with the file it is about.
     pub fn from_parser(path: &str, diagnostic: Diagnostic) -> Finding {
-        let Diagnostic { code, severity, span, message, hint, quote } = diagnostic;
+        let Diagnostic { code, severity, span, message, hint, quote, caret } = diagnostic;
         let finding = Finding::new(severity, Subject::File, code, message, hint).at(path, &span);
-        Finding { quote: Some(quote).filter(|q| !q.is_empty()), ..finding }
+        Finding { quote: Some(quote).filter(|q| !q.is_empty()), caret, ..finding }
+    }
+
+    /// Its place in the file.
+    pub fn span(&self) -> Span {
+        Span { line: self.line.unwrap_or(1), column: self.column.unwrap_or(1), pointer: self.pointer.clone() }
     }
 
     /// Where it is, as people write it: `path:line:column`, with the JSON pointer behind.

@@ -1,59 +1,136 @@
-//! Reads and parses the discovered files, in parallel, results in order. A bad file does not stop the reading of the others.
+//! Reads and parses the discovered files, in parallel, results in order, each in pieces. A bad file does not stop the reading
+//! of the others. Rows that would fill the memory are not kept: they are read again when they are loaded.
 
-use crate::digest::sha256;
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::exec;
 use crate::job::{Job, Source};
-use crate::unpack::{unpack, unpacked_name};
+use crate::unpack::{Dry, unpacked_name};
 use rayon::prelude::*;
-use tieout_parsers::{Context, Encoding, Parsed, Text, heard, parse as parse_bytes};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tieout_parsers::{Blocks, Context, Encoding, Format, Located, Options, Parsed, Reader, Record, Span, Text, Utf8Check, heard};
 
-/// Parses every file that is not excluded; `None` stands for those. `seen` is called once a file.
-pub fn parse(job: &Job, files: &[SourceFile], seen: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<Parsed>>> {
-    files
-        .par_iter()
-        .map(|file| {
-            if !seen() {
-                return Err(Stop::interrupted());
+/// How many rows of tables are kept of all files together.
+const KEPT: usize = 50_000;
+/// The most that a program gets of one file: 256 MiB.
+const EXEC: usize = 256 << 20;
+
+/// A file that was read.
+#[derive(Default)]
+pub struct FileRead {
+    /// What was found in it.
+    pub parsed: Parsed,
+    /// How many rows it states.
+    pub rows: usize,
+    /// One of its records that were not kept; they are all of that kind.
+    pub again: Option<Record>,
+}
+
+/// Told about the reading, and asked whether it may go on.
+pub trait Watch: Sync {
+    /// A file is read.
+    fn file(&self);
+    /// Whether the reading may go on.
+    fn go_on(&self) -> Result<()>;
+}
+
+/// Parses every file that is not excluded; `None` stands for those.
+pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<Option<FileRead>>> {
+    let kept = AtomicUsize::new(0);
+    let read = files.par_iter().map(|file| {
+        watch.go_on()?;
+        if file.excluded.is_some() {
+            watch.file();
+            return Ok(None);
+        }
+        let mut read = FileRead::default();
+        let mut records = Vec::new();
+        let parsed = read_file(job, file, &mut |block| {
+            watch.go_on()?;
+            read.rows += block.iter().map(|r| r.value.rows()).sum::<usize>();
+            let can_wait = block.iter().all(|r| matches!(r.value, Record::Bill(_) | Record::Row { .. }));
+            if can_wait && (read.again.is_some() || kept.fetch_add(block.len(), Ordering::Relaxed) + block.len() > KEPT) {
+                records.clear();
+                read.again = block.into_iter().next().map(|r| r.value).or(read.again.take());
+            } else {
+                records.extend(block);
             }
-            if file.excluded.is_some() {
-                return Ok(None);
-            }
-            let bytes = file
-                .location
-                .bytes()
-                .map_err(|e| Stop::usage(format!("cannot read {}: {}", file.path, io_words(&e)), "check its permissions"))?;
-            if sha256(&bytes) != file.sha256 {
-                return Err(Stop::new(
-                    Subject::File,
-                    format!("{} was changed while it was read", file.path),
-                    "run again when nobody writes to it",
-                ));
-            }
-            let bytes = match unpack(&file.path, bytes) {
-                Ok(bytes) => bytes,
-                Err((code, message, hint)) => return Ok(Some(Parsed::refused(code, message, hint))),
-            };
-            let source = &job.sources[file.source];
-            let context = Context {
-                path: unpacked_name(&file.path),
-                timezone: &job.timezone,
-                encoding: source.encoding,
-                fields: &source.fields,
-                options: &source.options,
-            };
-            if source.format.name() == "exec" {
-                return Ok(Some(through_a_program(job, source, &bytes, &context)));
-            }
-            Ok(Some(parse_bytes(source.format, &bytes, &context)))
-        })
-        .collect()
+            Ok(())
+        })?;
+        read.parsed = Parsed { records, ..parsed };
+        if read.parsed.broken {
+            (read.rows, read.again) = (0, None);
+            read.parsed.records.clear();
+        }
+        watch.file();
+        Ok(Some(read))
+    });
+    read.collect()
+}
+
+/// Reads one file; its records go to `each`, block by block.
+pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<Record>>) -> Result<()>) -> Result<Parsed> {
+    let source = &job.sources[file.source];
+    let context = Context {
+        path: unpacked_name(&file.path),
+        timezone: &job.timezone,
+        encoding: source.encoding,
+        fields: &source.fields,
+        worth: None,
+        options: &source.options,
+    };
+    let mut parsed = if source.format.name() == "exec" {
+        let mut all = Vec::new();
+        let poured = poured(file, &mut |bytes| {
+            all.extend_from_slice(&bytes[..bytes.len().min(EXEC + 1 - all.len())]);
+            Ok(())
+        })?;
+        poured.unwrap_or_else(|| through_a_program(job, source, &all, &context))
+    } else {
+        let utf8 = source.encoding != Encoding::Auto || is_utf8(file)?;
+        let mut reader = Reader::new(source.format, &context, utf8);
+        let poured = poured(file, &mut |bytes| {
+            reader.push(bytes);
+            let records = reader.records();
+            if records.is_empty() { Ok(()) } else { each(records) }
+        })?;
+        poured.unwrap_or_else(|| reader.finish())
+    };
+    each(std::mem::take(&mut parsed.records))?;
+    Ok(parsed)
+}
+
+/// Pours a file out; `Some` when there is no telling what is in it.
+fn poured(file: &SourceFile, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<Option<Parsed>> {
+    match file.location.pour(&file.path, each) {
+        Ok(sha256) if sha256 == file.sha256 => Ok(None),
+        Ok(_) => {
+            Err(Stop::new(Subject::File, format!("{} was changed while it was read", file.path), "run again when nobody writes to it"))
+        }
+        Err(Dry::Broken(code, message, hint)) => Ok(Some(Parsed::refused(code, message, hint))),
+        Err(Dry::Unread(error)) => {
+            Err(Stop::usage(format!("cannot read {}: {}", file.path, io_words(&error)), "check the file and its permissions"))
+        }
+        Err(Dry::Stopped(stop)) => Err(stop),
+    }
+}
+
+fn is_utf8(file: &SourceFile) -> Result<bool> {
+    let mut check = Utf8Check::default();
+    poured(file, &mut |bytes| {
+        check.push(bytes);
+        Ok(())
+    })?;
+    Ok(check.holds())
 }
 
 /// Lets the source's program read the file.
 fn through_a_program(job: &Job, source: &Source, bytes: &[u8], context: &Context<'_>) -> Parsed {
+    if bytes.len() > EXEC {
+        return Parsed::refused("too-large", format!("the file has more than {} MiB, the most a program gets", EXEC >> 20), "split it");
+    }
     let text = match Text::decode(bytes, source.encoding) {
         Ok(text) => text,
         Err(diagnostic) => return Parsed::refused(diagnostic.code, diagnostic.message, &diagnostic.hint),
@@ -66,25 +143,62 @@ fn through_a_program(job: &Job, source: &Source, bytes: &[u8], context: &Context
 }
 
 /// What the parsers had to say, with the files it is about.
-pub fn findings(files: &[SourceFile], parsed: &[Option<Parsed>]) -> Vec<Finding> {
-    let read = files.iter().zip(parsed).filter_map(|(file, parsed)| Some((file, parsed.as_ref()?)));
-    read.flat_map(|(file, parsed)| parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone()))).collect()
+pub fn findings(files: &[SourceFile], read: &[Option<FileRead>]) -> Vec<Finding> {
+    let read = files.iter().zip(read).filter_map(|(file, read)| Some((file, read.as_ref()?)));
+    read.flat_map(|(file, read)| read.parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone()))).collect()
 }
 
-/// Quotes the line that a finding is about, where a later step found it and knew no more than the place.
-pub fn quote(files: &[SourceFile], findings: &mut [Finding]) {
-    for finding in findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED) {
-        let file = files.iter().find(|file| Some(&file.path) == finding.path.as_ref());
-        let read = |file: &SourceFile| unpack(&file.path, file.location.bytes().ok()?).ok();
-        let bytes = file.and_then(read).unwrap_or_default();
-        if let (Ok(text), Some(line)) = (Text::decode(&bytes, Encoding::Auto), finding.line) {
-            finding.quote = Some(text.line(line).chars().take(200).collect()).filter(|q: &String| !q.is_empty());
+/// Quotes the lines that findings are about, where a later step found them and knew no more than the place.
+pub fn quote(job: &Job, files: &[SourceFile], read: &[Option<FileRead>], findings: &mut [Finding]) {
+    let mut unquoted: Vec<&mut Finding> = findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED).collect();
+    for (file, read) in files.iter().zip(read) {
+        let about = unquoted.iter_mut().filter(|f| f.path.as_ref() == Some(&file.path));
+        let mut about: Vec<(Span, &mut Finding)> = about.map(|f| (f.span(), &mut **f)).collect();
+        if about.is_empty() || read.as_ref().is_none_or(|r| r.parsed.encoding == "binary") {
+            continue;
+        }
+        let quoting = Quoting(about.iter().map(|a| a.0.clone()).collect());
+        let encoding = job.sources[file.source].encoding;
+        let context = Context { path: "", timezone: &job.timezone, encoding, fields: &[], worth: None, options: &Options::default() };
+        let mut reader = Reader::new(&quoting, &context, encoding != Encoding::Auto || is_utf8(file).unwrap_or(false));
+        let poured = poured(file, &mut |bytes| {
+            reader.push(bytes);
+            Ok(())
+        });
+        let quotes = if poured.is_ok() { reader.finish().diagnostics } else { Vec::new() };
+        for diagnostic in quotes.into_iter().filter(|d| !d.quote.is_empty()) {
+            for (_, finding) in about.iter_mut().filter(|(span, _)| *span == diagnostic.span) {
+                (finding.quote, finding.caret) = (Some(diagnostic.quote.clone()), diagnostic.caret);
+            }
         }
     }
 }
 
-/// How many later findings are quoted: each takes another reading of its file.
+/// How many later findings are quoted: each file takes another reading.
 const QUOTED: usize = 50;
+
+/// Reads nothing of a file but some of its lines.
+struct Quoting(Vec<Span>);
+
+impl Format for Quoting {
+    fn name(&self) -> &'static str {
+        "quoting"
+    }
+
+    fn blocks<'c>(&self, _context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
+        Some(Box::new(Quoting(self.0.clone())))
+    }
+}
+
+impl Blocks for Quoting {
+    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
+        let lines = text.first_line()..text.first_line() + text.line_count();
+        for span in self.0.iter().filter(|span| lines.contains(&span.line)) {
+            out.note(Severity::Info, "quote", text, span.clone(), "", "");
+        }
+        ControlFlow::Continue(())
+    }
+}
 
 /// Whether any finding keeps the files from being loaded.
 pub fn blocked(findings: &[Finding]) -> bool {

@@ -63,13 +63,15 @@ pub struct Table {
     pub noun: &'static str,
     /// The columns; rows have their values in this order.
     pub columns: Vec<Column>,
+    /// The key column that counts the rows of a file that are equal in the rest of the key, if there is one.
+    pub occurrence: Option<usize>,
 }
 
 impl Table {
     /// A table of columns given as (name, kind, role).
     pub fn new(name: &'static str, noun: &'static str, columns: &[(&'static str, Kind, Role)]) -> Table {
         let columns = columns.iter().map(|&(name, kind, role)| Column { name: name.into(), kind, role }).collect();
-        Table { name: name.into(), noun, columns }
+        Table { name: name.into(), noun, columns, occurrence: None }
     }
 
     /// The columns with one of these roles, with their index.

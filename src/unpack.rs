@@ -1,13 +1,20 @@
-//! Where a file's bytes are: a file, packed or not, a member of a ZIP archive, or standard input. Unpacked in memory and
-//! bounded, so that a small archive cannot become an endless file. What the bytes mean is not known here.
+//! Where a file's bytes are: a file, packed or not, a member of a ZIP archive, or standard input. They are poured out piece
+//! by piece, hashed on the way, and bounded, so that a small archive cannot become an endless file. What they mean is not
+//! known here.
 
+use crate::digest::Hashing;
 use crate::error::{Result, Stop, io_words};
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// The most that one file may unpack to: 1 GiB.
+/// A packed file may unpack to 1 GiB, or to a hundred times its size if that is more.
 const LIMIT: u64 = 1 << 30;
+/// See [`LIMIT`].
+const RATIO: u64 = 100;
+/// How many bytes are read at once.
+const PIECE: usize = 1 << 20;
 
 /// Where the bytes of a source file are.
 #[derive(Debug, Clone)]
@@ -16,30 +23,113 @@ pub enum Location {
     File(PathBuf),
     /// A member of a ZIP archive.
     Member(PathBuf, String),
-    /// Standard input, read once.
-    Input(Vec<u8>),
+    /// Standard input, kept in a file without a name.
+    Input(Arc<File>),
 }
 
-/// Why bytes cannot be unpacked: code, message, hint.
-pub type Broken = (&'static str, String, &'static str);
+/// Why bytes are not all poured out.
+pub enum Dry {
+    /// They cannot be unpacked: code, message, hint.
+    Broken(&'static str, String, &'static str),
+    /// They cannot be read.
+    Unread(std::io::Error),
+    /// Whoever took them stopped.
+    Stopped(Stop),
+}
+
+impl From<Stop> for Dry {
+    fn from(stop: Stop) -> Dry {
+        Dry::Stopped(stop)
+    }
+}
 
 impl Location {
-    /// The bytes as they lie there (a ZIP's member unpacked), for hashing and reading.
-    pub fn bytes(&self) -> std::io::Result<Vec<u8>> {
-        match self {
-            Location::File(path) => std::fs::read(path),
-            Location::Input(bytes) => Ok(bytes.clone()),
+    /// Keeps standard input where it can be read again.
+    pub fn of_input() -> std::io::Result<Location> {
+        let mut kept = tempfile::tempfile()?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut kept)?;
+        Ok(Location::Input(Arc::new(kept)))
+    }
+
+    /// Gives the bytes as they lie there (a ZIP's member unpacked) to `reading`.
+    pub fn open<T>(&self, reading: impl FnOnce(&mut dyn Read) -> T) -> std::io::Result<T> {
+        Ok(match self {
+            Location::File(path) => reading(&mut File::open(path)?),
+            Location::Input(kept) => {
+                let mut kept = kept.as_ref();
+                kept.rewind()?;
+                reading(&mut kept)
+            }
             Location::Member(archive, name) => {
                 let mut archive = zip::ZipArchive::new(File::open(archive)?)?;
-                let mut bytes = Vec::new();
-                archive.by_name(name)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
-                if bytes.len() as u64 > LIMIT {
-                    return Err(std::io::Error::other("it unpacks to more than 1 GiB"));
-                }
-                Ok(bytes)
+                let mut member = archive.by_name(name)?;
+                reading(&mut member)
             }
+        })
+    }
+
+    /// Unpacks the bytes by the ending of the name and gives them to `each`, piece by piece. Gives the SHA-256 of the bytes
+    /// as they lie there.
+    pub fn pour(&self, path: &str, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> std::result::Result<String, Dry> {
+        self.open(|raw| pour(path, raw, each)).map_err(Dry::Unread)?
+    }
+}
+
+fn pour(path: &str, raw: &mut dyn Read, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> std::result::Result<String, Dry> {
+    let mut hashing = Hashing::new(raw);
+    let packed = unpacked_name(path) != path;
+    let unread = |error: std::io::Error| if packed { broken(&io_words(&error)) } else { Dry::Unread(error) };
+    let mut piece = vec![0; PIECE];
+    let mut sum = 0;
+    if path.ends_with(".gz") {
+        let mut unpacking = flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(&mut hashing));
+        while let Some(bytes) = next(&mut unpacking, &mut piece).map_err(unread)? {
+            bounded(&mut sum, bytes, unpacking.get_ref().get_ref().size)?;
+            each(bytes)?;
+        }
+    } else if path.ends_with(".zst") {
+        let mut unpacking = ruzstd::decoding::StreamingDecoder::new(&mut hashing).map_err(|e| broken(&e.to_string()))?;
+        while let Some(bytes) = next(&mut unpacking, &mut piece).map_err(unread)? {
+            bounded(&mut sum, bytes, unpacking.get_ref().size)?;
+            each(bytes)?;
+        }
+    } else {
+        while let Some(bytes) = next(&mut hashing, &mut piece).map_err(unread)? {
+            each(bytes)?;
         }
     }
+    hashing.finish().map_err(Dry::Unread)
+}
+
+/// The next piece; full but at the end, however little a reader gives at a time.
+fn next<'p>(from: &mut dyn Read, piece: &'p mut [u8]) -> std::io::Result<Option<&'p [u8]>> {
+    let mut filled = 0;
+    while filled < piece.len() {
+        match from.read(&mut piece[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((filled > 0).then_some(&piece[..filled]))
+}
+
+fn bounded(sum: &mut u64, bytes: &[u8], packed: u64) -> std::result::Result<(), Dry> {
+    *sum += bytes.len() as u64;
+    if *sum <= LIMIT.max(packed.saturating_mul(RATIO)) {
+        return Ok(());
+    }
+    let message = "the file unpacks to more than 1 GiB, and to more than a hundred times its size".to_owned();
+    Err(Dry::Broken("too-large", message, "unpack it yourself, if it really is so large"))
+}
+
+fn broken(why: &str) -> Dry {
+    Dry::Broken(
+        "bad-archive",
+        format!("the file cannot be unpacked: {why}"),
+        "it is truncated or damaged; restore it from where it came from",
+    )
 }
 
 /// The members of a ZIP archive that are files, by name.
@@ -60,32 +150,26 @@ pub fn unpacked_name(path: &str) -> &str {
     path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path)
 }
 
-/// Unpacks by the ending of the name.
-pub fn unpack(path: &str, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Broken> {
-    let reader: Box<dyn Read> = if path.ends_with(".gz") {
-        Box::new(flate2::read::MultiGzDecoder::new(Cursor::new(bytes)))
-    } else if path.ends_with(".zst") {
-        let decoder = ruzstd::decoding::StreamingDecoder::new(Cursor::new(bytes));
-        Box::new(decoder.map_err(|e| broken(&e.to_string()))?)
-    } else {
-        return Ok(bytes);
-    };
-    let mut unpacked = Vec::new();
-    reader.take(LIMIT + 1).read_to_end(&mut unpacked).map_err(|e| broken(&io_words(&e)))?;
-    if unpacked.len() as u64 > LIMIT {
-        return Err(("too-large", "the file unpacks to more than 1 GiB".to_owned(), "unpack it and split it, if it really is so large"));
-    }
-    Ok(unpacked)
-}
-
-fn broken(why: &str) -> Broken {
-    ("bad-archive", format!("the file cannot be unpacked: {why}"), "it is truncated or damaged; restore it from where it came from")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write;
+
+    fn poured(path: &str, mut bytes: &[u8]) -> std::result::Result<Vec<u8>, &'static str> {
+        let mut all = Vec::new();
+        let keep = &mut |bytes: &[u8]| {
+            all.extend_from_slice(&bytes[..bytes.len().min(10)]);
+            Ok(())
+        };
+        match pour(path, &mut bytes, keep) {
+            Ok(hash) => {
+                assert_eq!(hash, crate::digest::sha256(bytes), "{path}");
+                Ok(all)
+            }
+            Err(Dry::Broken(code, ..)) => Err(code),
+            Err(_) => Err("unread"),
+        }
+    }
 
     #[test]
     fn a_bomb_is_bounded_and_a_damaged_file_refused() {
@@ -96,9 +180,8 @@ mod tests {
         }
         let bomb = packer.finish().unwrap();
         assert!(bomb.len() < 20 << 20);
-        assert_eq!(unpack("bomb.gz", bomb.clone()).unwrap_err().0, "too-large");
-        assert_eq!(unpack("half.gz", bomb[..bomb.len() / 2].to_vec()).unwrap_err().0, "bad-archive");
-        assert_eq!(unpack("none.zst", b"no zstd".to_vec()).unwrap_err().0, "bad-archive");
-        assert_eq!(unpack("plain.txt", b"plain".to_vec()).unwrap(), b"plain");
+        assert_eq!(poured("bomb.gz", &bomb), Err("too-large"));
+        assert_eq!(poured("half.gz", &bomb[..bomb.len() / 2]), Err("bad-archive"));
+        assert_eq!(poured("none.zst", b"no zstd"), Err("bad-archive"));
     }
 }

@@ -57,6 +57,6 @@ fn a_newcomer_adds_a_format_in_one_file_one_line_and_one_folder() {
         .output()
         .unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&cargo.stdout), String::from_utf8_lossy(&cargo.stderr));
-    assert!(cargo.status.success() && said.contains("7 passed"), "{said}");
+    assert!(cargo.status.success() && said.contains("8 passed"), "{said}");
     assert!(!said.contains("warning"), "{said}");
 }

@@ -1,14 +1,17 @@
 //! Rows of delimited text with the place of every field. Which columns there are is the caller's business.
 
 use crate::diagnostic::{Severity, Span};
-use crate::format::{Parsed, Unit};
-use crate::text::{Encoding, Text};
+use crate::parsed::{Parsed, Unit};
+use crate::text::{Text, line_starts};
+use rust_decimal::Decimal;
+use std::ops::ControlFlow;
 
 /// What became of a row.
 pub(crate) enum Account {
     Used,
     Ignored(&'static str),
-    Rejected,
+    /// With what it is worth, where that can be read.
+    Rejected(Option<Decimal>),
     /// Nothing behind it can be read either.
     GiveUp,
 }
@@ -80,11 +83,31 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Behind the last row that is whole: quotation marks before it are even, so that no field goes on.
+pub(crate) fn last_row_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let sure = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let (mut quoted, mut end) = (false, None);
+    for at in memchr::memchr3_iter(b'"', b'\n', b'\r', sure) {
+        match sure[at] {
+            b'"' => quoted = !quoted,
+            _ if !quoted => end = Some(at + 1),
+            _ => {}
+        }
+    }
+    end
+}
+
 /// Gives each row to `each`, and accounts for every line. Blank lines are ignored. A quotation mark that is never closed
 /// is refused: it would swallow the lines behind it.
-pub(crate) fn rows<'t>(text: &'t Text<'t>, delimiter: u8, out: &mut Parsed, mut each: impl FnMut(&mut Parsed, Row<'_>) -> Account) {
+pub(crate) fn rows<'t>(
+    text: &'t Text<'t>,
+    delimiter: u8,
+    out: &mut Parsed,
+    mut each: impl FnMut(&mut Parsed, Row<'_>) -> Account,
+) -> ControlFlow<()> {
     out.tally.unit = Unit::Lines;
-    out.tally.read = text.line_count();
+    out.tally.read += text.line_count();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_str().as_bytes());
     let mut record = csv::StringRecord::new();
     let mut accounted = 0;
@@ -93,36 +116,37 @@ pub(crate) fn rows<'t>(text: &'t Text<'t>, delimiter: u8, out: &mut Parsed, mut 
         let more = reader.read_record(&mut record).unwrap_or(false);
         let raw = &text.as_str()[begin..reader.position().byte() as usize];
         let skipped = raw.len() - raw.trim_start_matches(['\n', '\r']).len();
-        let from = text.span(begin + skipped).line;
-        let blank = if more { from - 1 - accounted } else { text.line_count() - accounted };
+        let from = text.span(begin + skipped).line - text.first_line();
+        let blank = if more { from - accounted } else { text.line_count() - accounted };
         out.tally.ignore("blank line", blank);
         if !more {
-            break;
+            return ControlFlow::Continue(());
         }
-        let lines = Text::decode(&raw.as_bytes()[skipped..], Encoding::Utf8).map_or(1, |t| t.line_count());
+        let raw = &raw[skipped..];
+        let lines = line_starts(raw).count();
         accounted += blank + lines;
         if raw.trim().is_empty() {
             out.tally.ignore("blank line", lines);
             continue;
         }
-        let row = Row { text, raw: &raw[skipped..], offset: begin + skipped, delimiter, record: &record, header: &[] };
-        let account = if row.raw.bytes().filter(|b| *b == b'"').count() % 2 == 1 {
-            let span = text.span(row.offset + row.raw.find('"').unwrap_or(0));
+        let row = Row { text, raw, offset: begin + skipped, delimiter, record: &record, header: &[] };
+        let account = if memchr::memchr_iter(b'"', raw.as_bytes()).count() % 2 == 1 {
+            let span = text.span(row.offset + raw.find('"').unwrap_or(0));
             let message = format!("a quotation mark is opened here and not closed within {lines} line(s)");
             let hint = "close it, or double it (\"\") where it is part of the text";
             out.note(Severity::Error, "unclosed-quote", text, span, message, hint);
-            Account::Rejected
+            Account::Rejected(None)
         } else {
             each(out, row)
         };
         match account {
             Account::Used => out.tally.used += lines,
             Account::Ignored(rule) => out.tally.ignore(rule, lines),
-            Account::Rejected => out.tally.rejected += lines,
-            Account::GiveUp => {
-                out.tally.rejected = out.tally.read - out.tally.used - out.tally.ignored.values().sum::<usize>();
-                return;
+            Account::Rejected(worth) => {
+                out.tally.rejected += lines;
+                out.reject(text, row.span(0), raw, worth);
             }
+            Account::GiveUp => return ControlFlow::Break(()),
         }
     }
 }

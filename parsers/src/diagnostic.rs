@@ -38,8 +38,25 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub hint: String,
-    /// The line it stands on, as decoded; empty for a finding about a file as a whole.
+    /// The line it stands on, as decoded, or the part of it around the place; empty for a finding about a file as a whole.
     pub quote: String,
+    /// The place within the quote: its character, from 1.
+    pub caret: usize,
+}
+
+/// How many characters of a line are quoted.
+const QUOTED: usize = 200;
+
+/// The part of a line to quote for a place in it, and where the place is in that part. `first` is the column of the
+/// line's first character.
+pub fn excerpt(line: &str, first: usize, column: usize) -> (String, usize) {
+    let at = column.saturating_sub(first);
+    if at < QUOTED / 2 && first == 1 {
+        return (line.chars().take(QUOTED).collect(), at + 1);
+    }
+    let before = at.saturating_sub(QUOTED / 2);
+    let part: String = line.chars().skip(before).take(QUOTED).collect();
+    (format!("…{part}"), at - before + 2)
 }
 
 /// The known word nearest to a mistyped one, if one is near enough to be meant.

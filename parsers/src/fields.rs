@@ -2,8 +2,9 @@
 
 use crate::amount::{NumberStyle, SPACES, grouped};
 use crate::diagnostic::{Severity, Span};
-use crate::format::{OptionSpec, OptionValue, Options, Parsed};
+use crate::format::{Context, OptionSpec, OptionValue, Options};
 use crate::month::Month;
+use crate::parsed::Parsed;
 use crate::record::FieldValue;
 use crate::text::Text;
 use jiff::Timestamp;
@@ -140,27 +141,30 @@ impl<'a> Reading<'a> {
     }
 
     /// The values of a whole row, each field's text by `given`. What is wrong is noted at its `place`, all of it; then
-    /// there is no row.
+    /// there is no row, but perhaps what it is worth.
     pub(crate) fn row<'v>(
         &self,
-        fields: &[Field],
+        context: &Context<'_>,
         text: &Text<'_>,
         out: &mut Parsed,
         given: impl Fn(usize, &Field) -> &'v str,
         place: impl Fn(usize, &Field) -> Span,
-    ) -> Option<Vec<Option<FieldValue>>> {
-        let mut values = Vec::with_capacity(fields.len());
-        let mut complete = true;
-        for (n, field) in fields.iter().enumerate() {
+    ) -> Result<Vec<Option<FieldValue>>, Option<Decimal>> {
+        let mut values = Vec::with_capacity(context.fields.len());
+        let (mut complete, mut worth) = (true, None);
+        for (n, field) in context.fields.iter().enumerate() {
             match self.read(field, given(n, field)) {
-                Ok(value) => values.push(value),
+                Ok(value) => {
+                    worth = worth.or(context.worth_of(field, value.as_ref()));
+                    values.push(value);
+                }
                 Err((code, message, hint)) => {
                     out.note(Severity::Error, code, text, place(n, field), message, hint);
                     complete = false;
                 }
             }
         }
-        complete.then_some(values)
+        if complete { Ok(values) } else { Err(worth) }
     }
 
     /// The value that a text stands for; `None` for nothing.

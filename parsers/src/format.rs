@@ -1,19 +1,37 @@
-//! The contract of a format: [`Format`], what it gets ([`Context`]) and what it gives ([`Parsed`]).
+//! The contract of a format: [`Format`], what it gets ([`Context`]) and its settings. What it gives is [`Parsed`].
 
-use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
+use crate::diagnostic::nearest;
 use crate::fields::Field;
-use crate::record::{Located, Record};
+use crate::parsed::Parsed;
+use crate::record::FieldValue;
 use crate::text::{Encoding, Text};
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-/// A file format. Two methods are required; the rest has defaults. It does no I/O and never panics, on any bytes.
+/// A file format: its name, and one of `parse` (the whole file at once) and `blocks` (file of any size, record by
+/// record); the rest has defaults. It does no I/O and never panics, on any bytes.
 pub trait Format: Sync {
     /// The name a job file calls it by, such as `electricity-bills-text`.
     fn name(&self) -> &'static str;
 
     /// Reads a decoded file into records and diagnostics, and accounts for each of its lines or values in the tally.
-    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed);
+    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
+        if let Some(mut blocks) = self.blocks(context) {
+            let _ = blocks.read(text, true, out);
+        }
+    }
+
+    /// How to read a file of it block by block; `None` for a format whose files are one record, or hang together.
+    fn blocks<'c>(&self, _context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
+        None
+    }
+
+    /// Whether a record that is wrong leaves the others of its file usable.
+    fn rejects_records(&self) -> bool {
+        false
+    }
 
     /// Reads a file that is no text, such as a workbook, from its bytes; gives whether it did.
     fn parse_bytes(&self, _bytes: &[u8], _context: &Context<'_>, _out: &mut Parsed) -> bool {
@@ -49,6 +67,24 @@ pub trait Format: Sync {
     fn options(&self) -> &'static [OptionSpec] {
         &[]
     }
+}
+
+/// Reads a file block by block. What one block means for the next is its state.
+pub trait Blocks {
+    /// Where the text may be cut: behind the last whole record in it, if there is one. It begins where the last block ended.
+    fn cut(&mut self, text: &str) -> Option<usize> {
+        last_line_end(text)
+    }
+
+    /// Reads a block; behind the `last` one there is nothing. `Break` when nothing of the rest can be read.
+    fn read(&mut self, block: &Text<'_>, last: bool, out: &mut Parsed) -> ControlFlow<()>;
+}
+
+/// Behind the last line end of which it is sure that it is a whole one.
+pub(crate) fn last_line_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let sure = bytes.strip_suffix(b"\r").unwrap_or(bytes); // The `\n` of it may be yet to come.
+    memchr::memrchr2(b'\n', b'\r', sure).map(|at| at + 1)
 }
 
 /// A setting of a format.
@@ -157,166 +193,23 @@ pub struct Context<'a> {
     pub encoding: Encoding,
     /// The columns of the declared table that the source fills; empty for the records of the domain.
     pub fields: &'a [Field],
+    /// The column whose number says what a rejected record is worth, for the budget of a quarantine.
+    pub worth: Option<&'a str>,
     /// The source's settings.
     pub options: &'a Options,
 }
 
 impl Context<'_> {
+    /// What a rejected record is worth, if this field says so.
+    pub(crate) fn worth_of(&self, field: &Field, value: Option<&FieldValue>) -> Option<Decimal> {
+        match value {
+            Some(FieldValue::Number(number)) if self.worth == Some(field.name.as_str()) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// The last part of the path.
     pub fn file_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
-}
-
-/// What a tally counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Unit {
-    /// Lines of text.
-    #[default]
-    Lines,
-    /// JSON values: scalars and empty containers.
-    Values,
-}
-
-/// The conservation of one file: every line or value is used, ignored by a named rule, or rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// What is counted.
-    pub unit: Unit,
-    /// How many there are, counted apart from the parsing.
-    pub read: usize,
-    /// How many went into records.
-    pub used: usize,
-    /// How many each named rule ignored.
-    pub ignored: BTreeMap<&'static str, usize>,
-    /// How many were refused.
-    pub rejected: usize,
-}
-
-impl Tally {
-    /// Counts `n` under an ignoring rule.
-    pub fn ignore(&mut self, rule: &'static str, n: usize) {
-        if n > 0 {
-            *self.ignored.entry(rule).or_default() += n;
-        }
-    }
-
-    /// Whether read = used + ignored + rejected.
-    pub fn balances(&self) -> bool {
-        self.read == self.used + self.ignored.values().sum::<usize>() + self.rejected
-    }
-}
-
-/// The result of reading a file: as much as could be read, and everything that is wrong.
-#[derive(Debug, Clone, Default)]
-pub struct Parsed {
-    /// The records, in the file's order.
-    pub records: Vec<Located<Record>>,
-    /// Everything found, in the order found.
-    pub diagnostics: Vec<Diagnostic>,
-    /// Conservation.
-    pub tally: Tally,
-    /// The encoding the bytes were read as; empty when they could not be.
-    pub encoding: &'static str,
-}
-
-impl Parsed {
-    /// Whether the file must not be loaded.
-    pub fn is_rejected(&self) -> bool {
-        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
-    }
-
-    /// A file that could not even be opened as what it is.
-    pub fn refused(code: &'static str, message: String, hint: &str) -> Parsed {
-        let span = Span { line: 1, column: 1, pointer: None };
-        let diagnostic = Diagnostic { code, severity: Severity::Error, span, message, hint: hint.to_owned(), quote: String::new() };
-        let tally = Tally { read: 1, rejected: 1, ..Tally::default() };
-        Parsed { diagnostics: vec![diagnostic], tally, ..Parsed::default() }
-    }
-
-    /// Notes a finding at a place; the line it stands on is quoted.
-    pub fn note(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        text: &Text<'_>,
-        span: Span,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        let quote = text.line(span.line).chars().take(200).collect();
-        self.diagnostics.push(Diagnostic { code, severity, span, message: message.into(), hint: hint.into(), quote });
-    }
-}
-
-/// Reads the bytes of a file: decodes them, lets the format parse them, and checks that the tally balances.
-pub fn parse(format: &dyn Format, bytes: &[u8], context: &Context<'_>) -> Parsed {
-    let mut out = Parsed::default();
-    if format.parse_bytes(bytes, context, &mut out) {
-        balance(format, &mut out);
-        return out;
-    }
-    let text = match Text::decode(bytes, context.encoding) {
-        Ok(text) => text,
-        Err(diagnostic) => {
-            let lines = bytes.split_inclusive(|b| *b == b'\n').count();
-            out.tally = Tally { read: lines, rejected: lines, ..Tally::default() };
-            out.diagnostics.push(*diagnostic);
-            return out;
-        }
-    };
-    out.encoding = text.encoding();
-    let first = Span { line: 1, column: 1, pointer: None };
-    if context.encoding == Encoding::Auto && out.encoding == "windows-1252" {
-        let message = "the file is not UTF-8; it was read as Windows-1252, as the job allows";
-        out.note(Severity::Info, "encoding-chosen", &text, first, message, "look at the names with å, ä and ö in it");
-    } else if context.encoding == Encoding::Windows1252 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok() {
-        let message = "the file is declared as Windows-1252, but its bytes are valid UTF-8";
-        out.note(Severity::Warning, "encoding-doubtful", &text, first, message, "if å shows as Ã¥, remove the declaration");
-    }
-    if text.as_str().trim().is_empty() {
-        let n = text.line_count();
-        out.tally = Tally { read: n, rejected: n, ..Tally::default() };
-        let span = Span { line: 1, column: 1, pointer: None };
-        out.note(
-            Severity::Error,
-            "empty-file",
-            &text,
-            span,
-            "the file is empty",
-            "restore it from where it came from, or leave it out of the job",
-        );
-        return out;
-    }
-    if let Some(at) = text.as_str().find('\0') {
-        let n = text.line_count();
-        out.tally = Tally { read: n, rejected: n, ..Tally::default() };
-        out.note(
-            Severity::Error,
-            "nul-character",
-            &text,
-            text.span(at),
-            "there is a NUL character in the text",
-            "the file is damaged, or UTF-16 without a byte-order mark; save it as UTF-8",
-        );
-        return out;
-    }
-    format.parse(&text, context, &mut out);
-    balance(format, &mut out);
-    out
-}
-
-/// Conservation is not left to the formats' word.
-fn balance(format: &dyn Format, out: &mut Parsed) {
-    if out.tally.balances() {
-        return;
-    }
-    out.diagnostics.push(Diagnostic {
-        code: "conservation",
-        severity: Severity::Error,
-        span: Span { line: 1, column: 1, pointer: None },
-        message: format!("conservation is broken in the format `{}`: {:?}", format.name(), out.tally),
-        hint: "this is a fault of the program: please report it with the file".into(),
-        quote: String::new(),
-    });
 }

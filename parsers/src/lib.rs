@@ -13,19 +13,23 @@ pub mod formats;
 mod json;
 mod known_tables;
 mod month;
+mod parsed;
+mod reader;
 mod record;
 mod registry;
 mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
-pub use diagnostic::{Diagnostic, Severity, Span, nearest};
+pub use diagnostic::{Diagnostic, Severity, Span, excerpt, nearest};
 pub use fields::{Field, FieldKind};
-pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
+pub use format::{Blocks, Context, Format, OptionSpec, OptionValue, Options, OptionsError};
 pub use formats::exec::heard;
 pub use month::Month;
+pub use parsed::{Parsed, Reject, Tally, Unit};
+pub use reader::{Reader, parse};
 pub use record::{Bill, CONFIG_KEYS, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
-pub use text::{Encoding, Text};
+pub use text::{Encoding, Text, Utf8Check};
 
 pub use jiff::Timestamp;
 pub use jiff::civil::Date;

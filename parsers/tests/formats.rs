@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use tieout_parsers::{Context, Encoding, Field, FieldKind, Format, OptionValue, Options, Parsed, parse, registry};
+use tieout_parsers::{Context, Encoding, Field, FieldKind, Format, OptionValue, Options, Parsed, Reader, registry};
 
 fn samples(format: &dyn Format) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/formats").join(format.name());
@@ -34,6 +34,11 @@ fn settings(sample: &Path) -> Settings {
 }
 
 fn read(format: &dyn Format, name: &str, bytes: &[u8], settings: Settings) -> Parsed {
+    in_pieces(format, name, bytes, bytes.len().max(1), settings)
+}
+
+/// Reads a file whose bytes come in pieces of that size.
+fn in_pieces(format: &dyn Format, name: &str, bytes: &[u8], size: usize, settings: Settings) -> Parsed {
     let timezone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
     let options = Options::new(format, settings.options).unwrap();
     let columns = settings.columns.into_iter();
@@ -45,7 +50,16 @@ fn read(format: &dyn Format, name: &str, bytes: &[u8], settings: Settings) -> Pa
     };
     let fields: Vec<Field> = columns.map(field).collect();
     let encoding = if settings.windows_1252 { Encoding::Windows1252 } else { Encoding::Utf8 };
-    parse(format, bytes, &Context { path: name, timezone: &timezone, encoding, fields: &fields, options: &options })
+    let context = Context { path: name, timezone: &timezone, encoding, fields: &fields, worth: None, options: &options };
+    let mut reader = Reader::new(format, &context, std::str::from_utf8(bytes).is_ok());
+    let mut records = Vec::new();
+    for piece in bytes.chunks(size) {
+        reader.push(piece);
+        records.extend(reader.records());
+    }
+    let parsed = reader.finish();
+    records.extend(parsed.records.iter().cloned());
+    Parsed { records, ..parsed }
 }
 
 /// Records and diagnostics as a reader of the golden file wants them: a line each.
@@ -171,6 +185,28 @@ proptest! {
         prop_assert!(!parsed.diagnostics.iter().any(|d| d.code == "conservation"));
         prop_assert!(parsed.tally.rejected == 0 || parsed.is_rejected(), "something was refused in silence");
     }
+
+    #[test]
+    fn a_file_says_the_same_however_its_bytes_come((format, path, bytes) in damaged(), size in prop_oneof![1..40usize, 1..2000usize]) {
+        let format = registry().all().nth(format).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy();
+        let (whole, pieces) = (read(format, &name, &bytes, settings(&path)), in_pieces(format, &name, &bytes, size, settings(&path)));
+        let shown = String::from_utf8_lossy(&bytes);
+        let about = format!("{} {}\n{shown}\n{:?}\n{:?}", format.name(), path.display(), whole.diagnostics, pieces.diagnostics);
+        prop_assert_eq!(whole.is_rejected(), pieces.is_rejected(), "{}", about);
+        prop_assert_eq!(whole.broken, pieces.broken, "{}", about);
+        prop_assert_eq!(whole.tally.read, pieces.tally.read, "{}", about);
+        if !whole.broken {
+            // Where nothing behind a place can be read, how much was read before it depends on the pieces.
+            prop_assert_eq!(&whole.records, &pieces.records);
+            prop_assert_eq!(&whole.rejects, &pieces.rejects);
+            prop_assert_eq!(&whole.tally, &pieces.tally);
+        }
+        let said = |p: &Parsed| p.diagnostics.iter().map(|d| (d.code, d.span.clone(), d.message.clone())).collect::<Vec<_>>();
+        if whole.encoding == pieces.encoding && !whole.broken {
+            prop_assert_eq!(said(&whole), said(&pieces));
+        }
+    }
 }
 
 proptest! {
@@ -184,7 +220,7 @@ proptest! {
         let lines: String = output.iter().map(|(line, lines, what)| format!("{{\"line\": {line}, \"lines\": {lines}, \"{what}}}\n")).collect();
         let text = tieout_parsers::Text::decode(file.as_bytes(), Encoding::Utf8).unwrap();
         let (timezone, options) = (jiff::tz::TimeZone::UTC, Options::default());
-        let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], options: &options };
+        let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], worth: None, options: &options };
         let parsed = tieout_parsers::heard(&text, &lines, &context);
         prop_assert!(parsed.tally.balances(), "{:?}", parsed.tally);
     }

@@ -1,38 +1,36 @@
-//! The rows of declared tables: each value in its column, and equal rows of a file counted where the key asks for it.
+//! The rows of declared tables: each value in its column. Equal rows are counted where the key asks for it, but in
+//! staging: here no two rows are seen together.
 
 use super::Archive;
+use crate::error::Result;
 use crate::job::{DeclaredTable, Holds};
 use crate::table::{Canonical, Origin, Row};
-use std::collections::HashMap;
+use std::thread::Scope;
 use tieout_parsers::{FieldValue, Record};
 
 /// The rows for the declared table with the index `at`.
-pub fn declared_rows<'a>(archive: Archive<'a>, at: usize) -> impl Iterator<Item = Row> + 'a {
+pub fn declared_rows<'s, 'a>(archive: Archive<'a>, scope: &'s Scope<'s, 'a>, at: usize) -> impl Iterator<Item = Result<Row>>
+where
+    'a: 's,
+{
     let declared = &archive.job.tables[at];
-    let occurrence = declared.columns.iter().position(|c| c.holds == Holds::Occurrence);
-    let mut seen: HashMap<String, u64> = HashMap::new();
-    let mut current = usize::MAX;
-    let records = archive.records().filter(move |(file, _)| archive.job.sources[archive.files[*file].source].table == Some(at));
-    records.filter_map(move |(file, located)| {
-        let Record::Row { values: fields } = &located.value else { return None };
-        let mut values = placed(archive, declared, file, fields);
-        if let Some(column) = occurrence {
-            if file != current {
-                seen.clear();
-                current = file;
-            }
-            let count = seen.entry(declared.table.key_of(&values)).or_default();
-            *count += 1;
-            values[column] = Some(count.to_string());
-        }
-        Some(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } })
+    let records = archive.all(scope, move |file| archive.job.sources[file.source].table == Some(at));
+    records.filter_map(move |found| {
+        let (file, located) = match found {
+            Ok(found) => found,
+            Err(stop) => return Some(Err(stop)),
+        };
+        let Record::Row { values } = &located.value else { return None };
+        let values = placed(archive, declared, file, values);
+        Some(Ok(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } }))
     })
 }
 
-/// The values of a record in the table's columns.
+/// The values of a record in the table's columns; the first of its kind, until it is counted.
 fn placed(archive: Archive<'_>, declared: &DeclaredTable, file: usize, fields: &[Option<FieldValue>]) -> Vec<Option<String>> {
     let filled = &archive.job.sources[archive.files[file].source].fields;
-    let mut values = vec![None; declared.columns.len()];
+    let first = |holds| (holds == Holds::Occurrence).then(|| "1".to_owned());
+    let mut values: Vec<Option<String>> = declared.columns.iter().map(|c| first(c.holds)).collect();
     for (field, value) in filled.iter().zip(fields) {
         if let Some(column) = declared.columns.iter().position(|c| c.name == field.name) {
             values[column] = value.as_ref().map(canonical);

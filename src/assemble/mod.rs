@@ -13,11 +13,16 @@ pub use declared::declared_rows;
 pub use people::{People, Person, tenant_rows};
 
 use crate::discover::SourceFile;
+use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::{Job, Period, Versions};
+use crate::parse::{FileRead, read_file};
 use crate::table::{Canonical, Origin, Row, Table};
 use rust_decimal::RoundingStrategy;
-use tieout_parsers::{Decimal, Located, Parsed, Record, nearest};
+use std::borrow::Cow;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+use tieout_parsers::{Decimal, Located, Record, nearest};
 
 /// The files of a run with what was read from them.
 #[derive(Clone, Copy)]
@@ -27,33 +32,79 @@ pub struct Archive<'a> {
     /// Every file, also those left out.
     pub files: &'a [SourceFile],
     /// What each gave, in the same order.
-    pub parsed: &'a [Option<Parsed>],
+    pub read: &'a [Option<FileRead>],
 }
 
+/// A record with the index of its file.
+pub type Found<'a> = (usize, Cow<'a, Located<Record>>);
+
 impl<'a> Archive<'a> {
-    /// Every record with the index of its file, in order.
+    /// Every record that is kept, with the index of its file, in order: calculations, tenants, configuration.
     pub fn records(self) -> impl Iterator<Item = (usize, &'a Located<Record>)> {
-        let parsed = self.parsed.iter().enumerate().filter_map(|(i, p)| Some((i, p.as_ref()?)));
-        parsed.flat_map(|(i, p)| p.records.iter().map(move |r| (i, r)))
+        let read = self.read.iter().enumerate().filter_map(|(i, r)| Some((i, r.as_ref()?)));
+        read.flat_map(|(i, r)| r.parsed.records.iter().map(move |r| (i, r)))
+    }
+
+    /// Every record of some files, in order, also those that are not kept: their files are read again, beside whoever
+    /// takes the records.
+    pub fn all<'s>(self, scope: &'s Scope<'s, 'a>, files: impl Fn(&SourceFile) -> bool + 's) -> impl Iterator<Item = Result<Found<'a>>>
+    where
+        'a: 's,
+    {
+        let read = self.read.iter().enumerate().filter_map(|(i, r)| Some((i, r.as_ref()?)));
+        read.filter(move |(i, _)| files(&self.files[*i])).flat_map(move |(i, read)| -> Box<dyn Iterator<Item = Result<Found<'a>>>> {
+            if read.again.is_none() {
+                return Box::new(read.parsed.records.iter().map(move |r| Ok((i, Cow::Borrowed(r)))));
+            }
+            let blocks = self.again(scope, i).into_iter();
+            Box::new(blocks.flat_map(move |block| -> Box<dyn Iterator<Item = Result<Found<'a>>>> {
+                match block {
+                    Ok(records) => Box::new(records.into_iter().map(move |r| Ok((i, Cow::Owned(r))))),
+                    Err(stop) => Box::new(std::iter::once(Err(stop))),
+                }
+            }))
+        })
+    }
+
+    /// Reads a file again, a few blocks ahead of whoever takes them.
+    fn again<'s>(self, scope: &'s Scope<'s, 'a>, file: usize) -> Receiver<Result<Vec<Located<Record>>>> {
+        let (send, receive) = sync_channel(2);
+        scope.spawn(move || {
+            let gone = |_| Stop::interrupted();
+            let read = read_file(self.job, &self.files[file], &mut |block| send.send(Ok(block)).map_err(gone));
+            if let Err(stop) = read {
+                let _ = send.send(Err(stop)); // Nobody may be there to hear it.
+            }
+        });
+        receive
     }
 
     /// Whether every file that can state tenants could be read.
     pub fn knows_everybody(self) -> bool {
-        let files = self.files.iter().zip(self.parsed);
-        !files
-            .into_iter()
-            .any(|(file, parsed)| parsed.as_ref().is_some_and(Parsed::is_rejected) && self.job.sources[file.source].format.holds_tenants())
+        let mut files = self.files.iter().zip(self.read);
+        !files.any(|(file, read)| {
+            read.as_ref().is_some_and(|r| r.parsed.is_rejected()) && self.job.sources[file.source].format.holds_tenants()
+        })
     }
 
     /// Whether any source reads a format that yields such records.
     pub fn has(self, kind: fn(&Record) -> bool) -> bool {
-        self.records().any(|(_, r)| kind(&r.value))
+        let again = self.read.iter().flatten().filter_map(|r| r.again.as_ref());
+        again.chain(self.records().map(|(_, r)| &r.value)).any(kind)
     }
 }
 
 /// The bills as rows.
-pub fn bill_rows<'a>(archive: Archive<'a>) -> impl Iterator<Item = Row> + 'a {
-    archive.records().filter_map(|(file, located)| {
+pub fn bill_rows<'s, 'a>(archive: Archive<'a>, scope: &'s Scope<'s, 'a>) -> impl Iterator<Item = Result<Row>>
+where
+    'a: 's,
+{
+    let bills = archive.all(scope, |_| true);
+    bills.filter_map(|found| {
+        let (file, located) = match found {
+            Ok(found) => found,
+            Err(stop) => return Some(Err(stop)),
+        };
         let Record::Bill(bill) = &located.value else { return None };
         let values = vec![
             None,
@@ -64,7 +115,7 @@ pub fn bill_rows<'a>(archive: Archive<'a>) -> impl Iterator<Item = Row> + 'a {
             None,
             None,
         ];
-        Some(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } })
+        Some(Ok(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } }))
     })
 }
 

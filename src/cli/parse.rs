@@ -101,7 +101,11 @@ fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
     let options = Options::new(format, BTreeMap::new()).map_err(|e| Stop::usage(e.message, e.hint))?;
     Ok((
         format,
-        parse_bytes(format, &bytes, &Context { path, timezone: &timezone, encoding: args.encoding.into(), fields: &[], options: &options }),
+        parse_bytes(
+            format,
+            &bytes,
+            &Context { path, timezone: &timezone, encoding: args.encoding.into(), fields: &[], worth: None, options: &options },
+        ),
     ))
 }
 

@@ -118,7 +118,8 @@ impl Place<'_> {
             _ => Role::Data,
         };
         let loaded = columns.iter().map(|c| Column { name: c.name.clone().into(), kind: kind(c.holds), role: role(&c.name) }).collect();
-        let table = Table { name: raw.name.into_inner().into(), noun: "row", columns: loaded };
+        let occurrence = columns.iter().position(|c| c.holds == Holds::Occurrence);
+        let table = Table { name: raw.name.into_inner().into(), noun: "row", columns: loaded, occurrence };
         Ok(DeclaredTable { columns, table, create: raw.create.unwrap_or(true) })
     }
 

@@ -49,7 +49,7 @@ struct Load<'a> {
 pub fn load(
     store: &mut Store,
     table: &Table,
-    rows: impl Iterator<Item = Row>,
+    rows: impl Iterator<Item = Result<Row>>,
     run: &Run<'_>,
     paths: &[&str],
     how_to_create: &str,
@@ -58,6 +58,7 @@ pub fn load(
     let mut load = Load { table, run, paths, findings: Vec::new() };
     let stage = Stage::open(store, table, how_to_create)?;
     let read = stage.write(store, rows, run)?;
+    stage.number_occurrences(store, run)?;
     let (duplicate, contradicting) = load.repeated(store, &stage)?;
     let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
     let ambiguous = load.ambiguous(store, &stage)?;

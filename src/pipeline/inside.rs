@@ -47,23 +47,23 @@ pub(super) fn load_and_check(
     let run = Run { id, job: &job.name, at: &at, files: &files };
     let mut loader = Loader { request, archive, run, outcome };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
-        loader.load(store, &tables::tenant(), tenants.into_iter())?;
+        loader.load(store, &tables::tenant(), tenants.into_iter().map(Ok))?;
     }
     if archive.has(|r| matches!(r, Record::Bill(_))) {
-        loader.load(store, &tables::electricity_bill(), bill_rows(archive))?;
+        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(), bill_rows(archive, scope)))?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &ledger_table(job), ledger.into_iter())?;
+        loader.load(store, &ledger_table(job), ledger.into_iter().map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     }
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(store)?, &bill_sums(store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(), rows.into_iter())?;
+        loader.load(store, &tables::config(), rows.into_iter().map(Ok))?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
         store.ensure_table(declared)?;
-        loader.load(store, &declared.table, assemble::declared_rows(archive, at))?;
+        std::thread::scope(|scope| loader.load(store, &declared.table, assemble::declared_rows(archive, scope, at)))?;
     }
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
@@ -133,7 +133,7 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(&mut self, store: &mut Store, table: &Table, rows: impl Iterator<Item = Row>) -> Result<()> {
+    fn load(&mut self, store: &mut Store, table: &Table, rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
         self.request.check_interrupt()?;
         self.request.progress.phase(&format!("loading {}", table.name), 0);
         let paths: Vec<&str> = self.archive.files.iter().map(|f| f.path.as_str()).collect();

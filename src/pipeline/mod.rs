@@ -63,6 +63,16 @@ pub trait Progress: Sync {
     fn done(&self);
 }
 
+impl parse::Watch for Request<'_> {
+    fn file(&self) {
+        self.progress.part();
+    }
+
+    fn go_on(&self) -> Result<()> {
+        self.check_interrupt()
+    }
+}
+
 impl Request<'_> {
     fn check_interrupt(&self) -> Result<()> {
         if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
@@ -118,12 +128,9 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
     request.progress.phase("reading files", files.len());
-    let parsed = parse::parse(job, files, &|| {
-        request.progress.part();
-        request.check_interrupt().is_ok()
-    })?;
-    outcome.findings.extend(parse::findings(files, &parsed));
-    let archive = Archive { job, files, parsed: &parsed };
+    let read = parse::parse(job, files, request)?;
+    outcome.findings.extend(parse::findings(files, &read));
+    let archive = Archive { job, files, read: &read };
     outcome.sources = sources::outcomes(archive, &before);
     let steps: Vec<Step> = match (&job.migrations, request.command) {
         (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
@@ -131,13 +138,13 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     };
     if parse::blocked(&outcome.findings) {
         inside::without_database(archive, store, outcome)?;
-        parse::quote(files, &mut outcome.findings);
+        parse::quote(job, files, &read, &mut outcome.findings);
         outcome.judge();
         return Ok(());
     }
     store.begin()?;
     let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
-        parse::quote(files, &mut outcome.findings);
+        parse::quote(job, files, &read, &mut outcome.findings);
         outcome.judge();
         request.check_interrupt()?;
         if outcome.run.status == RunStatus::Failed {

@@ -2,26 +2,27 @@
 
 use crate::assemble::{Archive, Calculation, Standing};
 use crate::evidence::{Severity, Subject};
+use crate::parse::FileRead;
 use crate::report::{Outcome, SourceOutcome};
 use std::collections::{BTreeMap, BTreeSet};
-use tieout_parsers::{Parsed, Unit};
+use tieout_parsers::Unit;
 
 /// The files as they were read; which are superseded comes with [`mark`]. `before` are path and hash of the files of the
 /// job's last run that went through.
 pub(super) fn outcomes(archive: Archive<'_>, before: &BTreeSet<(String, String)>) -> Vec<SourceOutcome> {
-    let files = archive.files.iter().zip(archive.parsed);
+    let files = archive.files.iter().zip(archive.read);
     files
-        .map(|(file, parsed)| {
+        .map(|(file, read)| {
             let source = &archive.job.sources[file.source];
             let known = before.contains(&(file.path.clone(), file.sha256.clone()));
-            let status = match parsed {
+            let status = match read {
                 None => "excluded",
-                Some(p) if p.is_rejected() => "rejected",
+                Some(r) if r.parsed.is_rejected() => "rejected",
                 Some(_) if known => "unchanged",
                 Some(_) => "loaded",
             };
-            let nothing = Parsed::default();
-            let parsed = parsed.as_ref().unwrap_or(&nothing);
+            let nothing = FileRead::default();
+            let FileRead { parsed, rows, .. } = read.as_ref().unwrap_or(&nothing);
             let tally = &parsed.tally;
             SourceOutcome {
                 source: source.name.clone(),
@@ -29,7 +30,7 @@ pub(super) fn outcomes(archive: Archive<'_>, before: &BTreeSet<(String, String)>
                 sha256: file.sha256.clone(),
                 status: status.to_owned(),
                 reason: file.excluded.clone(),
-                records: parsed.records.iter().map(|r| r.value.rows()).sum(),
+                records: *rows,
                 size: file.size,
                 format: source.format.name().to_owned(),
                 encoding: parsed.encoding.to_owned(),

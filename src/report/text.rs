@@ -282,10 +282,10 @@ fn one_finding(out: &mut String, finding: &Finding, style: Style) {
     let place = finding.place().map_or(String::new(), |p| format!("{}: ", clean(&p)));
     let code = style.severity(finding.severity, &finding.code);
     line(out, &format!("  {code}  {place}{}", clean(&finding.message)));
-    if let (Some(quote), Some(column)) = (&finding.quote, finding.column) {
+    if let Some(quote) = &finding.quote {
         line(out, &format!("      {}", clean(quote)));
         // The caret stands under the character: what is before it is repeated as blanks, tabs as tabs.
-        let before: String = quote.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let before: String = quote.chars().take(finding.caret.max(1) - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         line(out, &format!("      {before}^"));
     }
     if !finding.hint.is_empty() {

@@ -1,13 +1,15 @@
 //! `csv`: delimited text. With a declared table any columns; without one the two tables of the domain, configuration
 //! (`key,period,value`) and tenants (`id,name,email,…`), told apart by their header.
 
-use crate::delimited::{Account, Wrong, rows};
+use crate::delimited::{Account, Row, Wrong, last_row_end, rows};
 use crate::diagnostic::{Severity, nearest};
 use crate::fields::{Field, READING, Reading};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed};
+use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
 use crate::known_tables::{Shape, find_shape, knows};
+use crate::parsed::Parsed;
 use crate::record::{Located, Record};
 use crate::text::Text;
+use std::ops::ControlFlow;
 
 /// The format, for the registry.
 pub struct Csv;
@@ -52,26 +54,46 @@ impl Format for Csv {
         &[DELIMITER, HEADER, READING[0], READING[1], READING[2], READING[3], READING[4], READING[5]]
     }
 
-    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
+    fn rejects_records(&self) -> bool {
+        true
+    }
+
+    fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
         let delimiter = context.options.text("delimiter", ",").as_bytes().first().copied().unwrap_or(b',');
-        if context.fields.is_empty() { known(text, delimiter, out) } else { declared(text, delimiter, context, out) }
+        Some(if context.fields.is_empty() {
+            Box::new(Known { delimiter, shape: None })
+        } else {
+            Box::new(Declared { delimiter, context, reading: Reading::new(context.options, context.timezone), header: None })
+        })
     }
 }
 
-fn known(text: &Text<'_>, delimiter: u8, out: &mut Parsed) {
-    let mut shape: Option<(&Shape, Vec<String>)> = None;
-    rows(text, delimiter, out, |out, row| match &shape {
-        None => match find_shape(&row) {
-            Ok(found) => {
-                shape = Some((found, row.record.iter().map(|c| c.trim().to_owned()).collect()));
-                Account::Ignored("header")
-            }
-            Err(wrong) => {
-                row.refuse(out, wrong);
-                Account::GiveUp
-            }
-        },
-        Some((shape, header)) => {
+/// One of the two tables of the domain.
+struct Known {
+    delimiter: u8,
+    /// The table and its header, once that was read.
+    shape: Option<(&'static Shape, Vec<String>)>,
+}
+
+impl Blocks for Known {
+    fn cut(&mut self, text: &str) -> Option<usize> {
+        last_row_end(text)
+    }
+
+    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
+        rows(text, self.delimiter, out, |out, row| {
+            let Some((shape, header)) = &self.shape else {
+                return match find_shape(&row) {
+                    Ok(found) => {
+                        self.shape = Some((found, row.record.iter().map(|c| c.trim().to_owned()).collect()));
+                        Account::Ignored("header")
+                    }
+                    Err(wrong) => {
+                        row.refuse(out, wrong);
+                        Account::GiveUp
+                    }
+                };
+            };
             let row = row.under(header);
             match row.complete().and_then(|()| (shape.read)(&row)) {
                 Ok(value) => {
@@ -80,66 +102,89 @@ fn known(text: &Text<'_>, delimiter: u8, out: &mut Parsed) {
                 }
                 Err(wrong) => {
                     row.refuse(out, wrong);
-                    Account::Rejected
+                    Account::Rejected(None)
                 }
             }
-        }
-    });
+        })
+    }
 }
 
-fn declared(text: &Text<'_>, delimiter: u8, context: &Context<'_>, out: &mut Parsed) {
-    let reading = Reading::new(context.options, context.timezone);
-    let headed = context.options.flag("header", true);
-    let mut at: Option<Vec<usize>> = None;
-    let mut names: Vec<String> = Vec::new();
-    rows(text, delimiter, out, |out, row| {
-        let header: Vec<String> = row.record.iter().map(|c| c.trim().to_owned()).collect();
-        if at.is_none() {
-            let mut found = Vec::new();
-            for field in context.fields {
-                let place = if headed {
-                    header.iter().position(|h| *h == field.from)
-                } else {
-                    field.from.parse::<usize>().ok().and_then(|n| n.checked_sub(1))
-                };
-                match place {
-                    Some(n) if n < header.len() => found.push(n),
-                    _ => {
-                        let hint = match nearest(&field.from, header.iter().map(String::as_str)) {
-                            Some(near) if headed => format!("did you mean `{near}`? See `columns` of the source"),
-                            _ if headed => format!("the header has: {}", header.join(", ")),
-                            _ => format!("there are {} columns; number them from 1 in `columns` of the source", header.len()),
-                        };
-                        let message = format!("the column `{}` for {} is missing", field.from, field.name);
-                        row.refuse(out, Wrong { field: 0, code: "unknown-header", message, hint });
+/// A declared table.
+struct Declared<'c> {
+    delimiter: u8,
+    context: &'c Context<'c>,
+    reading: Reading<'c>,
+    /// The names of the columns, and which of them the fields are in, once the first row was read.
+    header: Option<(Vec<String>, Vec<usize>)>,
+}
+
+impl Blocks for Declared<'_> {
+    fn cut(&mut self, text: &str) -> Option<usize> {
+        last_row_end(text)
+    }
+
+    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
+        rows(text, self.delimiter, out, |out, row| {
+            if self.header.is_none() {
+                match self.first_row(text, out, row) {
+                    Ok(header) => self.header = Some(header),
+                    Err(wrong) => {
+                        row.refuse(out, wrong);
                         return Account::GiveUp;
                     }
                 }
+                if self.context.options.flag("header", true) {
+                    return Account::Ignored("header");
+                }
             }
-            let left: Vec<&str> = header.iter().enumerate().filter(|(n, _)| !found.contains(n)).map(|(_, h)| h.as_str()).collect();
-            if headed && !left.is_empty() {
-                let message = format!("columns that are not loaded: {}", left.join(", "));
-                out.note(Severity::Info, "not-loaded", text, row.span(0), message, "name them in `columns` of the source to load them");
+            let Some((names, at)) = &self.header else { return Account::GiveUp };
+            let row = row.under(names);
+            if let Err(wrong) = row.complete() {
+                row.refuse(out, wrong);
+                return Account::Rejected(None);
             }
-            at = Some(found);
-            names = header;
-            if headed {
-                return Account::Ignored("header");
+            let given = |n: usize, _: &Field| row.record.get(at[n]).unwrap_or_default();
+            match self.reading.row(self.context, text, out, given, |n, _| row.span(at[n])) {
+                Ok(values) => {
+                    out.records.push(Located { value: Record::Row { values }, span: row.span(0) });
+                    Account::Used
+                }
+                Err(worth) => Account::Rejected(worth),
+            }
+        })
+    }
+}
+
+impl Declared<'_> {
+    /// The names of the columns, and which of them the fields are in.
+    fn first_row(&self, text: &Text<'_>, out: &mut Parsed, row: Row<'_>) -> Result<(Vec<String>, Vec<usize>), Wrong> {
+        let headed = self.context.options.flag("header", true);
+        let header: Vec<String> = row.record.iter().map(|c| c.trim().to_owned()).collect();
+        let mut found = Vec::new();
+        for field in self.context.fields {
+            let place = if headed {
+                header.iter().position(|h| *h == field.from)
+            } else {
+                field.from.parse::<usize>().ok().and_then(|n| n.checked_sub(1))
+            };
+            match place {
+                Some(n) if n < header.len() => found.push(n),
+                _ => {
+                    let hint = match nearest(&field.from, header.iter().map(String::as_str)) {
+                        Some(near) if headed => format!("did you mean `{near}`? See `columns` of the source"),
+                        _ if headed => format!("the header has: {}", header.join(", ")),
+                        _ => format!("there are {} columns; number them from 1 in `columns` of the source", header.len()),
+                    };
+                    let message = format!("the column `{}` for {} is missing", field.from, field.name);
+                    return Err(Wrong { field: 0, code: "unknown-header", message, hint });
+                }
             }
         }
-        let row = row.under(&names);
-        if let Err(wrong) = row.complete() {
-            row.refuse(out, wrong);
-            return Account::Rejected;
+        let left: Vec<&str> = header.iter().enumerate().filter(|(n, _)| !found.contains(n)).map(|(_, h)| h.as_str()).collect();
+        if headed && !left.is_empty() {
+            let message = format!("columns that are not loaded: {}", left.join(", "));
+            out.note(Severity::Info, "not-loaded", text, row.span(0), message, "name them in `columns` of the source to load them");
         }
-        let columns: &[usize] = at.as_deref().unwrap_or_default();
-        let given = |n: usize, _: &Field| row.record.get(columns[n]).unwrap_or_default();
-        match reading.row(context.fields, text, out, given, |n, _| row.span(columns[n])) {
-            Some(values) => {
-                out.records.push(Located { value: Record::Row { values }, span: row.span(0) });
-                Account::Used
-            }
-            None => Account::Rejected,
-        }
-    });
+        Ok((header, found))
+    }
 }

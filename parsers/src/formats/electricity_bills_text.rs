@@ -9,8 +9,9 @@
 
 use crate::amount::{Fault, Money, swedish_decimal};
 use crate::diagnostic::{Severity, Span, nearest};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
+use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
 use crate::month::{Month, wall_day};
+use crate::parsed::{Parsed, Unit};
 use crate::record::{Bill, Located, Record};
 use crate::text::Text;
 use jiff::civil::Date;
@@ -18,6 +19,8 @@ use nom::bytes::complete::take_while_m_n;
 use nom::character::complete::char;
 use nom::combinator::recognize;
 use nom::{IResult, Parser};
+use rust_decimal::Decimal;
+use std::ops::ControlFlow;
 use unicode_normalization::UnicodeNormalization;
 
 /// The format, for the registry.
@@ -58,33 +61,50 @@ impl Format for ElectricityBillsText {
         ]
     }
 
-    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
-        let roles: Vec<String> = context.options.words("roles", ROLES).iter().map(|r| r.nfc().collect::<String>().to_lowercase()).collect();
+    fn rejects_records(&self) -> bool {
+        true
+    }
+
+    fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
+        let roles = context.options.words("roles", ROLES).iter().map(|r| r.nfc().collect::<String>().to_lowercase()).collect();
         let due_day_from = context.options.integer("due_day_from", DUE_DAY_FROM) as i8;
+        Some(Box::new(Sections { roles, due_day_from, provider: None, bills: 0 }))
+    }
+}
+
+struct Sections {
+    roles: Vec<String>,
+    due_day_from: i8,
+    /// Whose bills the next ones are.
+    provider: Option<String>,
+    bills: usize,
+}
+
+impl Blocks for Sections {
+    fn read(&mut self, text: &Text<'_>, last: bool, out: &mut Parsed) -> ControlFlow<()> {
         out.tally.unit = Unit::Lines;
-        out.tally.read = text.line_count();
-        let mut provider: Option<String> = None;
+        out.tally.read += text.line_count();
         for (number, line) in text.lines() {
             let body = line.trim();
             if body.is_empty() {
                 out.tally.ignore("blank line", 1);
             } else if let Some(comment) = body.strip_prefix('#') {
                 match header(comment) {
-                    Some((name, role)) if roles.contains(&role) => {
-                        provider = Some(name);
+                    Some((name, role)) if self.roles.contains(&role) => {
+                        self.provider = Some(name);
                         out.tally.ignore("section header", 1);
                     }
                     Some((_, role)) => {
-                        let now = provider.as_deref().map_or("nobody's".to_owned(), |p| format!("still {p}'s"));
+                        let now = self.provider.as_deref().map_or("nobody's".to_owned(), |p| format!("still {p}'s"));
                         let comment = comment.trim();
                         let message = format!(
                             "`{comment}` looks like a section, but `{role}` is no role that is known: the bills behind it are {now}"
                         );
-                        let hint = match nearest(&role, roles.iter().map(String::as_str)) {
+                        let hint = match nearest(&role, self.roles.iter().map(String::as_str)) {
                             Some(near) => format!("did you mean `{near}`?"),
                             None => format!(
                                 "if it is a section, add the role to `roles` of the source's options; known are {}",
-                                roles.join(", ")
+                                self.roles.join(", ")
                             ),
                         };
                         out.note(Severity::Warning, "unknown-role", text, text.span_in_line(number, 0), message, hint);
@@ -93,34 +113,45 @@ impl Format for ElectricityBillsText {
                     None => out.tally.ignore("comment", 1),
                 }
             } else {
-                match read_bill(line, provider.as_deref()) {
+                match read_bill(line, self.provider.as_deref()) {
                     Ok((due, amount, provider)) => {
-                        let period = Month::billed(due, due_day_from);
+                        let period = Month::billed(due, self.due_day_from);
                         let bill = Bill { provider: provider.to_owned(), due, period, amount };
                         let span = text.span_in_line(number, line.len() - line.trim_start().len());
                         out.records.push(Located { value: Record::Bill(bill), span });
                         out.tally.used += 1;
+                        self.bills += 1;
                     }
                     Err(fault) => {
                         let span = text.span_in_line(number, fault.offset);
                         out.note(Severity::Error, fault.code, text, span, fault.message, fault.hint);
                         out.tally.rejected += 1;
+                        out.reject(text, text.span_in_line(number, 0), line, worth(line));
                     }
                 }
             }
         }
-        if out.records.is_empty() && !out.is_rejected() {
-            let span = Span { line: 1, column: 1, pointer: None };
+        if last && self.bills == 0 && !out.is_rejected() {
+            let hint = "check that it is the right file";
             out.note(
                 Severity::Warning,
                 "no-bills",
                 text,
-                span,
+                Span { line: 1, column: 1, pointer: None },
                 "there is not a single bill in the file",
-                "check that it is the right file",
+                hint,
             );
         }
+        ControlFlow::Continue(())
     }
+}
+
+/// The amount of a line that is refused, where that much of it can be read.
+fn worth(line: &str) -> Option<Decimal> {
+    let (rest, _) = date_digits(line.trim_start()).ok()?;
+    let (amount, rest) = swedish_decimal(rest.trim_start()).ok()?;
+    let rest = rest.trim_start();
+    (rest.is_empty() || rest.starts_with('#')).then_some(amount)
 }
 
 /// `Vattenfall (elnätsleverantör)` and nothing else: the name in lower case, the role.

@@ -10,7 +10,8 @@
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::fields::{READING, Reading, missing};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
+use crate::format::{Context, Format, OptionSpec, OptionValue};
+use crate::parsed::{Parsed, Unit};
 use crate::record::{Located, Record};
 use crate::text::Text;
 use serde::Deserialize;
@@ -182,12 +183,13 @@ fn values(
 }
 
 fn broken(out: &mut Parsed, message: String, line: &str) {
-    out.diagnostics.push(Diagnostic {
+    out.push(Diagnostic {
         code: "exec-protocol",
         severity: Severity::Error,
         span: Span { line: 1, column: 1, pointer: None },
         message,
         hint: "see docs/exec.md for what a program may print".into(),
         quote: line.chars().take(200).collect(),
+        caret: 1,
     });
 }

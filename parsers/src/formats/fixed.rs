@@ -2,11 +2,12 @@
 //! is no blank is refused, since it would be lost.
 
 use crate::diagnostic::Severity;
-use crate::fields::{READING, Reading};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
+use crate::fields::{Field, READING, Reading};
+use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
+use crate::parsed::{Parsed, Unit};
 use crate::record::{Located, Record};
 use crate::text::Text;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// The format, for the registry.
 pub struct Fixed;
@@ -37,19 +38,36 @@ impl Format for Fixed {
         &[SKIP, READING[0], READING[1], READING[2], READING[3], READING[4], READING[5]]
     }
 
-    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
-        let reading = Reading::new(context.options, context.timezone);
-        let skip = usize::try_from(context.options.integer("skip", 0)).unwrap_or(0);
+    fn rejects_records(&self) -> bool {
+        true
+    }
+
+    fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
+        let ranges = context.fields.iter().map(|f| range(&f.from).ok_or(f)).collect();
+        Some(Box::new(Columns { context, reading: Reading::new(context.options, context.timezone), ranges }))
+    }
+}
+
+struct Columns<'c> {
+    context: &'c Context<'c>,
+    reading: Reading<'c>,
+    /// The characters of each field, or the first field that says none.
+    ranges: Result<Vec<Range<usize>>, &'c Field>,
+}
+
+impl Blocks for Columns<'_> {
+    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
+        let skip = usize::try_from(self.context.options.integer("skip", 0)).unwrap_or(0);
         out.tally.unit = Unit::Lines;
-        out.tally.read = text.line_count();
-        let ranges: Vec<Option<Range<usize>>> = context.fields.iter().map(|f| range(&f.from)).collect();
-        if let Some((field, _)) = context.fields.iter().zip(&ranges).find(|(_, r)| r.is_none()) {
-            let message = format!("`{}` for {} is no range of characters", field.from, field.name);
-            out.note(Severity::Error, "unknown-header", text, text.span(0), message, "write it as \"1-10\" in `columns` of the source");
-            out.tally.rejected = out.tally.read;
-            return;
-        }
-        let ranges: Vec<Range<usize>> = ranges.into_iter().flatten().collect();
+        out.tally.read += text.line_count();
+        let ranges = match &self.ranges {
+            Ok(ranges) => ranges,
+            Err(field) => {
+                let message = format!("`{}` for {} is no range of characters", field.from, field.name);
+                out.note(Severity::Error, "unknown-header", text, text.span(0), message, "write it as \"1-10\" in `columns` of the source");
+                return ControlFlow::Break(());
+            }
+        };
         for (number, line) in text.lines() {
             if number <= skip {
                 out.tally.ignore("before the first row", 1);
@@ -63,22 +81,26 @@ impl Format for Fixed {
             let starts: Vec<usize> = line.char_indices().map(|c| c.0).chain([line.len()]).collect();
             let at = |n: usize| starts[n.min(starts.len() - 1)];
             let span = |n: usize| text.span_in_line(number, at(n));
-            let values =
-                reading.row(context.fields, text, out, |n, _| &line[at(ranges[n].start)..at(ranges[n].end)], |n, _| span(ranges[n].start));
+            let given = |n: usize, _: &Field| &line[at(ranges[n].start)..at(ranges[n].end)];
+            let mut row = self.reading.row(self.context, text, out, given, |n, _| span(ranges[n].start));
             let stray = line.chars().enumerate().find(|(n, c)| !c.is_whitespace() && !ranges.iter().any(|r| r.contains(n)));
-            match (values, stray) {
-                (Some(values), None) => {
+            if let Some((n, _)) = stray {
+                let hint = "widen a column, or give it one of its own in `columns` of the source";
+                out.note(Severity::Error, "stray-character", text, span(n), format!("character {} belongs to no column", n + 1), hint);
+                row = Err(None); // What it is worth is not sure either.
+            }
+            match row {
+                Ok(values) => {
                     out.records.push(Located { value: Record::Row { values }, span: span(0) });
                     out.tally.used += 1;
                 }
-                (_, Some((n, _))) => {
-                    let hint = "widen a column, or give it one of its own in `columns` of the source";
-                    out.note(Severity::Error, "stray-character", text, span(n), format!("character {} belongs to no column", n + 1), hint);
+                Err(worth) => {
                     out.tally.rejected += 1;
+                    out.reject(text, span(0), line, worth);
                 }
-                (None, None) => out.tally.rejected += 1,
             }
         }
+        ControlFlow::Continue(())
     }
 }
 

@@ -4,11 +4,13 @@
 
 use crate::diagnostic::{Severity, Span};
 use crate::fields::{Field, READING, Reading};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Options, Parsed, Unit};
+use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue, Options};
+use crate::parsed::{Parsed, Unit};
 use crate::record::{Located, Record};
 use crate::text::Text;
-use regex::Regex;
+use regex::{Captures, Regex};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 /// The format, for the registry.
 pub struct Lines;
@@ -49,39 +51,69 @@ impl Format for Lines {
         &[RECORD, SECTION, IGNORE, READING[0], READING[1], READING[2], READING[3], READING[4], READING[5]]
     }
 
-    fn parse(&self, text: &Text<'_>, context: &Context<'_>, out: &mut Parsed) {
-        let reading = Reading::new(context.options, context.timezone);
+    fn rejects_records(&self) -> bool {
+        true
+    }
+
+    fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
         let [records, sections, ignored] = ["record", "section", "ignore"].map(|name| patterns(context.options, name));
+        let reading = Reading::new(context.options, context.timezone);
+        Some(Box::new(Sections { context, reading, records, sections, ignored, section: HashMap::new() }))
+    }
+}
+
+struct Sections<'c> {
+    context: &'c Context<'c>,
+    reading: Reading<'c>,
+    records: Vec<Regex>,
+    sections: Vec<Regex>,
+    ignored: Vec<Regex>,
+    /// What the last section header said, by capture.
+    section: HashMap<String, String>,
+}
+
+impl Blocks for Sections<'_> {
+    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
         out.tally.unit = Unit::Lines;
-        out.tally.read = text.line_count();
-        // What the last section header said, by capture.
-        let mut section: HashMap<String, String> = HashMap::new();
+        out.tally.read += text.line_count();
         for (number, line) in text.lines() {
             if line.trim().is_empty() {
                 out.tally.ignore("blank line", 1);
-            } else if let Some(captures) = sections.iter().find_map(|p| Some((p, p.captures(line)?))) {
-                let (pattern, found) = captures;
+            } else if let Some((pattern, found)) = self.sections.iter().find_map(|p| Some((p, p.captures(line)?))) {
                 let named = pattern.capture_names().flatten().filter_map(|n| Some((n.to_owned(), found.name(n)?.as_str().to_owned())));
-                section = named.collect();
+                self.section = named.collect();
                 out.tally.ignore("section header", 1);
-            } else if let Some(found) = records.iter().find_map(|p| p.captures(line)) {
-                let given =
-                    |field: &Field| found.name(&field.from).map(|c| c.as_str()).or_else(|| section.get(&field.from).map(String::as_str));
-                let place = |field: &Field| text.span_in_line(number, found.name(&field.from).map_or(0, |c| c.start()));
-                match reading.row(context.fields, text, out, |_, field| given(field).unwrap_or_default(), |_, field| place(field)) {
-                    Some(values) => {
-                        out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
-                        out.tally.used += 1;
-                    }
-                    None => out.tally.rejected += 1,
-                }
-            } else if ignored.iter().any(|p| p.is_match(line)) {
+            } else if let Some(found) = self.records.iter().find_map(|p| p.captures(line)) {
+                self.record(text, (number, line), &found, out);
+            } else if self.ignored.iter().any(|p| p.is_match(line)) {
                 out.tally.ignore("ignore pattern", 1);
             } else {
                 let span: Span = text.span_in_line(number, line.len() - line.trim_start().len());
                 let hint = "mend the line, or add a pattern to `record`, `section` or `ignore` of the source's options";
                 out.note(Severity::Error, "unreadable-line", text, span, "no pattern of the source matches this line", hint);
                 out.tally.rejected += 1;
+                out.reject(text, text.span_in_line(number, 0), line, None);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Sections<'_> {
+    fn record(&self, text: &Text<'_>, (number, line): (usize, &str), found: &Captures<'_>, out: &mut Parsed) {
+        let given = |field: &Field| {
+            let section = || self.section.get(&field.from).map(String::as_str);
+            found.name(&field.from).map(|c| c.as_str()).or_else(section).unwrap_or_default()
+        };
+        let place = |field: &Field| text.span_in_line(number, found.name(&field.from).map_or(0, |c| c.start()));
+        match self.reading.row(self.context, text, out, |_, field| given(field), |_, field| place(field)) {
+            Ok(values) => {
+                out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
+                out.tally.used += 1;
+            }
+            Err(worth) => {
+                out.tally.rejected += 1;
+                out.reject(text, text.span_in_line(number, 0), line, worth);
             }
         }
     }

@@ -3,9 +3,10 @@
 //! Wall-clock times stand for their day: `2025-08-01 00:00:00 +0200` is 1 August, and so the configuration of August.
 
 use crate::amount::{Money, exact_decimal};
-use crate::format::{Context, Format, Parsed};
+use crate::format::{Context, Format};
 use crate::json::{self, JsonReader, Node, Object, Place, Value, pointer};
 use crate::month::{Month, wall_day};
+use crate::parsed::Parsed;
 use crate::record::{ConfigEntry, Located, Record, Tenant};
 use crate::text::Text;
 use jiff::civil::Date;

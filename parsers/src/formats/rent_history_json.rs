@@ -5,9 +5,10 @@
 
 use crate::amount::Money;
 use crate::diagnostic::{Severity, Span};
-use crate::format::{Context, Format, Parsed};
+use crate::format::{Context, Format};
 use crate::json::{self, JsonReader, Node, Place, Value, pointer};
 use crate::month::Month;
+use crate::parsed::Parsed;
 use crate::record::{CONFIG_KEYS, Constant, Located, Record, RentCalculation, Roommate, Share};
 use crate::text::Text;
 use jiff::Timestamp;

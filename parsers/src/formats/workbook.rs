@@ -6,10 +6,10 @@
 use crate::amount::exact_decimal;
 use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
 use crate::fields::{Complaint, Field, FieldKind, READING, Reading, missing};
-use crate::format::{Context, Format, OptionSpec, OptionValue, Parsed, Unit};
+use crate::format::{Context, Format, OptionSpec, OptionValue};
 use crate::month::Month;
+use crate::parsed::{Parsed, Unit};
 use crate::record::{FieldValue, Located, Record};
-use crate::text::Text;
 use calamine::{Data, DataType, Range, Reader};
 use std::io::Cursor;
 
@@ -44,8 +44,6 @@ macro_rules! workbook {
             fn options(&self) -> &'static [OptionSpec] {
                 &OPTIONS
             }
-
-            fn parse(&self, _text: &Text<'_>, _context: &Context<'_>, _out: &mut Parsed) {}
 
             fn parse_bytes(&self, bytes: &[u8], context: &Context<'_>, out: &mut Parsed) -> bool {
                 out.encoding = "binary";
@@ -210,7 +208,7 @@ fn letters(mut column: usize) -> String {
 }
 
 fn note(out: &mut Parsed, code: &'static str, span: Span, message: String, hint: &str, severity: Severity) {
-    out.diagnostics.push(Diagnostic { code, severity, span, message, hint: hint.to_owned(), quote: String::new() });
+    out.push(Diagnostic { code, severity, span, message, hint: hint.to_owned(), quote: String::new(), caret: 1 });
 }
 
 /// A row of the sheet as one line, for quoting.

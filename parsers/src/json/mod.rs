@@ -2,8 +2,12 @@
 //! Syntax is serde_json's business. Repeated keys are kept, for the caller to refuse.
 
 mod reader;
+mod row;
+mod scan;
 
-pub(crate) use reader::{JsonReader, Object, Place, read};
+pub(crate) use reader::{JsonReader, Object, Place, read, refuse_syntax};
+pub(crate) use row::{find, row};
+pub(crate) use scan::{blanks, list_start, value_end};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -63,6 +67,11 @@ impl<'a> Node<'a> {
             Some(b'{') => Value::Object(serde_json::from_str::<Members<'_>>(self.0)?.0),
             _ => Value::Number(self.0),
         })
+    }
+
+    /// As it is written.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
     }
 
     /// Whether it is the literal `true`.

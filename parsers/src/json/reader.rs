@@ -3,7 +3,7 @@
 use super::{Node, Value, pointer};
 use crate::amount::{exact_decimal, is_plausible};
 use crate::diagnostic::{Severity, Span};
-use crate::format::{Parsed, Unit};
+use crate::parsed::{Parsed, Unit};
 use crate::text::Text;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -15,7 +15,10 @@ pub(crate) type Place<'a> = (Node<'a>, String);
 pub(crate) fn read<'a>(text: &'a Text<'a>, out: &mut Parsed, records: impl FnOnce(JsonReader<'a, '_>, Node<'a>)) {
     let root = match Node::document(text.as_str()) {
         Ok(root) => root,
-        Err(error) => return refuse_syntax(text, out, &error),
+        Err(error) => {
+            reject_all(out, text);
+            return refuse_syntax(text, (text.as_str(), 0), out, &error);
+        }
     };
     out.tally.unit = Unit::Values;
     let Some(leaves) = root.leaves() else {
@@ -41,15 +44,15 @@ fn reject_all(out: &mut Parsed, text: &Text<'_>) {
     out.tally.ignored.clear();
 }
 
-fn refuse_syntax(text: &Text<'_>, out: &mut Parsed, error: &serde_json::Error) {
-    reject_all(out, text);
-    let line = error.line().max(1);
+/// Notes what is wrong with the JSON of a part of the text, which begins at that offset.
+pub(crate) fn refuse_syntax(text: &Text<'_>, (part, at): (&str, usize), out: &mut Parsed, error: &serde_json::Error) {
     // serde_json counts columns in bytes, and lines by `\n` alone: find the byte, then ask the text.
-    let start: usize = text.as_str().split_inclusive('\n').take(line - 1).map(str::len).sum();
-    let mut span = text.span((start + error.column().saturating_sub(1)).min(text.as_str().len().saturating_sub(1)));
+    let start: usize = part.split_inclusive('\n').take(error.line().max(1) - 1).map(str::len).sum();
+    let mut offset = (start + error.column().saturating_sub(1)).min(part.len().saturating_sub(1));
     if error.is_eof() {
-        span = text.span(text.as_str().trim_end().len());
+        offset = part.trim_end().len();
     }
+    let span = text.span(at + offset);
     let (message, hint) = if error.is_eof() {
         ("the JSON ends in the middle: the file is truncated".to_owned(), "restore the whole file from where it came from")
     } else {
@@ -73,6 +76,11 @@ pub(crate) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// Whether a key stands in it twice.
+    pub(crate) fn repeats(&self) -> bool {
+        self.members.iter().enumerate().any(|(i, (key, _))| self.members[..i].iter().any(|m| m.0 == *key))
+    }
+
     /// Takes a member out.
     pub(crate) fn take(&mut self, key: &str) -> Option<Place<'a>> {
         let at = self.members.iter().position(|m| m.0 == key)?;

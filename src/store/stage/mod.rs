@@ -79,17 +79,17 @@ impl<'t> Stage<'t> {
     }
 
     /// Writes rows into the stage; gives how many.
-    pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Row>, run: &Run<'_>) -> Result<usize> {
+    pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Result<Row>>, run: &Run<'_>) -> Result<usize> {
         let dialect = store.dialect();
         let mut count = 0;
         let mut lines = rows.map(|row| {
             count += 1;
-            self.line(dialect, count, row, run)
+            Ok(self.line(dialect, count, row?, run))
         });
         let names: Vec<String> = (0..self.used.len()).map(|i| format!("v{i}")).collect();
         let columns: Vec<(&str, bool)> = OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), false))).collect();
         loop {
-            let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect();
+            let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect::<Result<_>>()?;
             if chunk.is_empty() {
                 break;
             }

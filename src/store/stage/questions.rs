@@ -1,10 +1,10 @@
 //! What is asked of staged rows: which repeat, which are new, which differ. What the answers mean is `load`'s business.
 
-use super::Stage;
+use super::{Run, Stage};
 use crate::error::Result;
 use crate::store::shape::ShapeColumn;
 use crate::store::{Store, Texts, quote};
-use crate::table::{Column, Kind, Role};
+use crate::table::{Column, Kind, Role, row_id};
 
 /// A staged row with its place, as the classifying queries give it.
 #[derive(Debug, Clone)]
@@ -80,6 +80,52 @@ impl<'t> Stage<'t> {
              WHERE s.key IN (SELECT key FROM tieout_stage GROUP BY key HAVING count(*) > 1) ORDER BY s.key, s.seq"
         );
         self.rows(store, &from, false)
+    }
+
+    /// Counts the rows of a file that are equal but for their occurrence: each was staged as the first of its kind.
+    pub fn number_occurrences(&self, store: &mut Store, run: &Run<'_>) -> Result<()> {
+        let Some(column) = self.table.occurrence else { return Ok(()) };
+        let Some(place) = self.table.with(&[Role::Key]).position(|(i, _)| i == column) else { return Ok(()) };
+        let Some(staged) = self.used.iter().position(|(i, ..)| *i == column) else { return Ok(()) };
+        let id = self.used.iter().position(|(_, c, _)| c.role == Role::Id);
+        let equal = "SELECT file, key FROM tieout_stage GROUP BY file, key HAVING count(*) > 1";
+        let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE (s.file, s.key) IN ({equal}) ORDER BY s.file, s.key, s.seq");
+        let name = &self.table.columns[column].name;
+        let mut changed: Vec<Texts> = Vec::new();
+        let (mut of, mut count) = ((None, String::new()), 0u64);
+        store.for_each(&["s.seq", "s.file", "s.key", "s.content"], &from, &[Some(&self.table.name)], |mut row| {
+            let (seq, file, key, content) = (row[0].take(), row[1].take(), row[2].take().unwrap_or_default(), row[3].take());
+            count = if of == (file.clone(), key.clone()) { count + 1 } else { 1 };
+            if count > 1 {
+                let mut parts: Vec<Option<String>> = serde_json::from_str(&key).unwrap_or_default();
+                parts[place] = Some(count.to_string());
+                let mut members: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(&content.unwrap_or_default()).unwrap_or_default();
+                members.insert(name.to_string(), count.to_string().into());
+                let new = serde_json::to_string(&parts).unwrap_or_default();
+                let id = id.map(|_| row_id(run.job, &self.table.name, &new));
+                changed.push(vec![seq, Some(new), Some(serde_json::Value::Object(members).to_string()), Some(count.to_string()), id]);
+            }
+            of = (file, key);
+            Ok(())
+        })?;
+        let dialect = store.dialect();
+        let set_id = id.map_or(String::new(), |at| format!(", v{at} = d.id"));
+        for chunk in changed.chunks(500) {
+            let binds: Vec<Option<&str>> = chunk.iter().flatten().map(Option::as_deref).collect();
+            let tuple = |n: usize| {
+                let marks: Vec<String> = (0..5).map(|i| dialect.mark(5 * n + i + 1, i == 0)).collect();
+                format!("({})", marks.join(", "))
+            };
+            let tuples: Vec<String> = (0..chunk.len()).map(tuple).collect();
+            let sql = format!(
+                "WITH d (seq, key, content, count, id) AS (VALUES {}) UPDATE tieout_stage SET key = d.key, content = d.content, \
+                 v{staged} = d.count{set_id} FROM d WHERE tieout_stage.seq = d.seq",
+                tuples.join(", ")
+            );
+            store.change(&sql, &binds)?;
+        }
+        Ok(())
     }
 
     /// Takes rows out of the stage.
