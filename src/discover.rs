@@ -6,6 +6,7 @@ use crate::evidence::Finding;
 use crate::job::{Job, Source};
 use crate::unpack::{self, Location};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A file of a source, read.
@@ -22,6 +23,8 @@ pub struct SourceFile {
     pub sha256: String,
     /// Why it is left out, if it is.
     pub excluded: Option<String>,
+    /// The lines whose records are wanted, where not all are.
+    pub only: Option<Vec<Range<usize>>>,
 }
 
 /// The files of a job, by source and path, and what is odd about the excludes.
@@ -118,7 +121,7 @@ fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
     let digest = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest);
     let (sha256, size) =
         digest.map_err(|e| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the file and its permissions"))?;
-    Ok(SourceFile { source, path, location, size, sha256, excluded: None })
+    Ok(SourceFile { source, path, location, size, sha256, excluded: None, only: None })
 }
 
 fn exclude(source: &Source, files: &mut [SourceFile], findings: &mut Vec<Finding>) {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use tieout_parsers::{Diagnostic, Span};
+use tieout_parsers::{Diagnostic, Reject, Span};
 
 pub use tieout_parsers::Severity;
 
@@ -65,6 +65,9 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub hint: String,
+    /// The record that was refused for it.
+    #[serde(skip)]
+    pub reject: Option<Reject>,
     /// Whether it is about a file as a whole, so that there is no line to quote.
     #[serde(skip)]
     pub whole_file: bool,
@@ -83,6 +86,7 @@ impl Finding {
             pointer: None,
             quote: None,
             caret: 1,
+            reject: None,
             message: message.into(),
             hint: hint.into(),
             whole_file: false,

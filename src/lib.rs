@@ -14,6 +14,7 @@ pub mod load;
 pub mod migrate;
 pub mod parse;
 pub mod pipeline;
+pub mod quarantine;
 pub mod reconcile;
 pub mod report;
 pub mod store;

@@ -8,9 +8,8 @@ use crate::exec;
 use crate::job::{Job, Source};
 use crate::unpack::{Dry, unpacked_name};
 use rayon::prelude::*;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tieout_parsers::{Blocks, Context, Encoding, Format, Located, Options, Parsed, Reader, Record, Span, Text, Utf8Check, heard};
+use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Text, TextBlocks, Utf8Check, heard};
 
 /// How many rows of tables are kept of all files together.
 const KEPT: usize = 50_000;
@@ -78,7 +77,8 @@ pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<
         timezone: &job.timezone,
         encoding: source.encoding,
         fields: &source.fields,
-        worth: None,
+        worth: source.budget.as_ref().and_then(|b| b.of.as_deref()),
+        only: file.only.as_deref(),
         options: &source.options,
     };
     let mut parsed = if source.format.name() == "exec" {
@@ -142,62 +142,60 @@ fn through_a_program(job: &Job, source: &Source, bytes: &[u8], context: &Context
     }
 }
 
-/// What the parsers had to say, with the files it is about.
+/// What the parsers had to say, with the files it is about; the first finding about a refused record has it.
 pub fn findings(files: &[SourceFile], read: &[Option<FileRead>]) -> Vec<Finding> {
-    let read = files.iter().zip(read).filter_map(|(file, read)| Some((file, read.as_ref()?)));
-    read.flat_map(|(file, read)| read.parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone()))).collect()
+    let mut findings = Vec::new();
+    for (file, read) in files.iter().zip(read) {
+        let Some(FileRead { parsed, .. }) = read else { continue };
+        let from = findings.len();
+        findings.extend(parsed.diagnostics.iter().map(|d| Finding::from_parser(&file.path, d.clone())));
+        let about: &mut [Finding] = &mut findings[from..];
+        for reject in &parsed.rejects {
+            let lines = reject.span.line..reject.span.line + reject.lines;
+            let of = |f: &Finding| {
+                let within = f.pointer.as_deref().is_none_or(|p| p.starts_with(reject.span.pointer.as_deref().unwrap_or_default()));
+                f.severity != Severity::Info && f.reject.is_none() && within && f.line.is_some_and(|l| lines.contains(&l))
+            };
+            if let Some(finding) = about.iter_mut().find(|f| of(f)) {
+                finding.reject = Some(reject.clone());
+            }
+        }
+    }
+    findings
 }
 
 /// Quotes the lines that findings are about, where a later step found them and knew no more than the place.
 pub fn quote(job: &Job, files: &[SourceFile], read: &[Option<FileRead>], findings: &mut [Finding]) {
     let mut unquoted: Vec<&mut Finding> = findings.iter_mut().filter(|f| f.quote.is_none() && !f.whole_file).take(QUOTED).collect();
     for (file, read) in files.iter().zip(read) {
-        let about = unquoted.iter_mut().filter(|f| f.path.as_ref() == Some(&file.path));
-        let mut about: Vec<(Span, &mut Finding)> = about.map(|f| (f.span(), &mut **f)).collect();
+        let mut about: Vec<&mut &mut Finding> = unquoted.iter_mut().filter(|f| f.path.as_ref() == Some(&file.path)).collect();
         if about.is_empty() || read.as_ref().is_none_or(|r| r.parsed.encoding == "binary") {
             continue;
         }
-        let quoting = Quoting(about.iter().map(|a| a.0.clone()).collect());
-        let encoding = job.sources[file.source].encoding;
-        let context = Context { path: "", timezone: &job.timezone, encoding, fields: &[], worth: None, options: &Options::default() };
-        let mut reader = Reader::new(&quoting, &context, encoding != Encoding::Auto || is_utf8(file).unwrap_or(false));
-        let poured = poured(file, &mut |bytes| {
-            reader.push(bytes);
-            Ok(())
-        });
-        let quotes = if poured.is_ok() { reader.finish().diagnostics } else { Vec::new() };
-        for diagnostic in quotes.into_iter().filter(|d| !d.quote.is_empty()) {
-            for (_, finding) in about.iter_mut().filter(|(span, _)| *span == diagnostic.span) {
-                (finding.quote, finding.caret) = (Some(diagnostic.quote.clone()), diagnostic.caret);
+        // A file that cannot be read any more is not quoted; it was read before.
+        let _ = each_block(job, file, &mut |text| {
+            let lines = text.first_line()..text.first_line() + text.line_count();
+            for finding in about.iter_mut().filter(|f| f.quote.is_none() && lines.contains(&f.span().line)) {
+                let (quote, caret) = text.quote(&finding.span());
+                (finding.quote, finding.caret) = (Some(quote).filter(|q| !q.is_empty()), caret);
             }
-        }
+        });
     }
 }
 
 /// How many later findings are quoted: each file takes another reading.
 const QUOTED: usize = 50;
 
-/// Reads nothing of a file but some of its lines.
-struct Quoting(Vec<Span>);
-
-impl Format for Quoting {
-    fn name(&self) -> &'static str {
-        "quoting"
-    }
-
-    fn blocks<'c>(&self, _context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
-        Some(Box::new(Quoting(self.0.clone())))
-    }
-}
-
-impl Blocks for Quoting {
-    fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
-        let lines = text.first_line()..text.first_line() + text.line_count();
-        for span in self.0.iter().filter(|span| lines.contains(&span.line)) {
-            out.note(Severity::Info, "quote", text, span.clone(), "", "");
-        }
-        ControlFlow::Continue(())
-    }
+/// Gives a file's text to `each`, block by block.
+pub fn each_block(job: &Job, file: &SourceFile, each: &mut dyn FnMut(&Text<'_>)) -> Result<()> {
+    let encoding = job.sources[file.source].encoding;
+    let mut blocks = TextBlocks::new(encoding, encoding != Encoding::Auto || is_utf8(file)?);
+    poured(file, &mut |bytes| {
+        blocks.push(bytes, false, each);
+        Ok(())
+    })?;
+    blocks.push(&[], true, each);
+    Ok(())
 }
 
 /// Whether any finding keeps the files from being loaded.

@@ -1,14 +1,16 @@
 //! Rows of delimited text with the place of every field. Which columns there are is the caller's business.
 
 use crate::diagnostic::{Severity, Span};
+use crate::format::Context;
 use crate::parsed::{Parsed, Unit};
+use crate::record::Record;
 use crate::text::{Text, line_starts};
 use rust_decimal::Decimal;
 use std::ops::ControlFlow;
 
 /// What became of a row.
 pub(crate) enum Account {
-    Used,
+    Used(Record),
     Ignored(&'static str),
     /// With what it is worth, where that can be read.
     Rejected(Option<Decimal>),
@@ -103,6 +105,7 @@ pub(crate) fn last_row_end(text: &str) -> Option<usize> {
 pub(crate) fn rows<'t>(
     text: &'t Text<'t>,
     delimiter: u8,
+    context: &Context<'_>,
     out: &mut Parsed,
     mut each: impl FnMut(&mut Parsed, Row<'_>) -> Account,
 ) -> ControlFlow<()> {
@@ -140,7 +143,7 @@ pub(crate) fn rows<'t>(
             each(out, row)
         };
         match account {
-            Account::Used => out.tally.used += lines,
+            Account::Used(record) => out.take(context, record, row.span(0), lines),
             Account::Ignored(rule) => out.tally.ignore(rule, lines),
             Account::Rejected(worth) => {
                 out.tally.rejected += lines;

@@ -8,7 +8,7 @@ use crate::text::{Encoding, Text};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// A file format: its name, and one of `parse` (the whole file at once) and `blocks` (file of any size, record by
 /// record); the rest has defaults. It does no I/O and never panics, on any bytes.
@@ -195,6 +195,8 @@ pub struct Context<'a> {
     pub fields: &'a [Field],
     /// The column whose number says what a rejected record is worth, for the budget of a quarantine.
     pub worth: Option<&'a str>,
+    /// Where given, only the records that begin on these lines are read; the others are in the database already.
+    pub only: Option<&'a [Range<usize>]>,
     /// The source's settings.
     pub options: &'a Options,
 }

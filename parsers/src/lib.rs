@@ -26,7 +26,7 @@ pub use format::{Blocks, Context, Format, OptionSpec, OptionValue, Options, Opti
 pub use formats::exec::heard;
 pub use month::Month;
 pub use parsed::{Parsed, Reject, Tally, Unit};
-pub use reader::{Reader, parse};
+pub use reader::{Reader, TextBlocks, parse};
 pub use record::{Bill, CONFIG_KEYS, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
 pub use text::{Encoding, Text, Utf8Check};

@@ -1,6 +1,7 @@
 //! What reading a file gives: records, rejects, diagnostics, and the tally that accounts for every line or value.
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::format::Context;
 use crate::record::{Located, Record};
 use crate::text::Text;
 use rust_decimal::Decimal;
@@ -74,6 +75,8 @@ pub struct Parsed {
     pub more: BTreeMap<(Severity, &'static str), usize>,
     /// The first thousand records that were refused.
     pub rejects: Vec<Reject>,
+    /// How many records were refused.
+    pub refused: usize,
     /// Whether more is wrong than single records: then nothing of the file can be used.
     pub broken: bool,
     /// Conservation.
@@ -131,21 +134,23 @@ impl Parsed {
         }
     }
 
+    /// Takes a record, made of so many lines or values, unless only others are asked for.
+    pub fn take(&mut self, context: &Context<'_>, value: Record, span: Span, used: usize) {
+        if context.only.is_some_and(|only| !only.iter().any(|lines| lines.contains(&span.line))) {
+            return self.tally.ignore("loaded before", used);
+        }
+        self.tally.used += used;
+        self.records.push(Located { value, span });
+    }
+
     /// Keeps a record that was refused: `raw` is its text, from `span` on.
     pub fn reject(&mut self, text: &Text<'_>, span: Span, raw: &str, worth: Option<Decimal>) {
+        self.refused += 1;
         if self.rejects.len() < KEPT {
-            let kept = &raw[..raw.floor_char_boundary(KEPT_BYTES)];
+            let end = (0..=raw.len().min(KEPT_BYTES)).rev().find(|at| raw.is_char_boundary(*at)).unwrap_or(0);
+            let kept = &raw[..end];
             let lines = 1 + memchr::memchr_iter(b'\n', raw.trim_end().as_bytes()).count();
             self.rejects.push(Reject { span, lines, raw: text.encoded(kept), worth });
         }
-    }
-
-    /// Moves what another reading found behind what this one did.
-    pub fn append(&mut self, other: Parsed) {
-        self.records.extend(other.records);
-        for diagnostic in other.diagnostics {
-            self.push(diagnostic);
-        }
-        self.rejects.extend(other.rejects);
     }
 }

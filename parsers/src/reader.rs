@@ -2,7 +2,7 @@
 //! format, and checks that every line or value is accounted for. So a file may be larger than memory.
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::format::{Blocks, Context, Format};
+use crate::format::{Blocks, Context, Format, last_line_end};
 use crate::parsed::{Parsed, Tally, Unit};
 use crate::record::{Located, Record};
 use crate::text::{Decoder, Encoding, Text, Utf8Check};
@@ -141,6 +141,35 @@ impl Window {
         self.first = block.end();
         self.text.drain(..cut);
         read
+    }
+}
+
+/// The text of a file whose bytes come in pieces, for whoever wants to see its lines and not its records.
+pub struct TextBlocks(Window, bool); // … and whether it could be decoded so far.
+
+impl TextBlocks {
+    /// As [`Reader::new`].
+    pub fn new(encoding: Encoding, utf8: bool) -> TextBlocks {
+        TextBlocks(Window { decoder: Decoder::new(encoding, utf8), text: String::new(), first: (1, 1), inked: false }, true)
+    }
+
+    /// Takes the next bytes, and gives whole lines to `each`; a very long line comes in parts. Behind a byte that does not
+    /// fit the encoding there is nothing.
+    pub fn push(&mut self, bytes: &[u8], last: bool, each: &mut dyn FnMut(&Text<'_>)) {
+        let TextBlocks(window, readable) = self;
+        if !*readable {
+            return;
+        }
+        let decoded = window.decoder.push(bytes, last, &mut window.text);
+        *readable = decoded.is_ok();
+        let all = last || !*readable || window.text.len() > RECORD;
+        let cut = if all { Some(window.text.len()) } else { last_line_end(&window.text) };
+        if let Some(cut) = cut.filter(|cut| *cut > 0) {
+            let block = Text::block(&window.text[..cut], window.decoder.encoding(), window.first);
+            each(&block);
+            window.first = block.end();
+            window.text.drain(..cut);
+        }
     }
 }
 

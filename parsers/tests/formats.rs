@@ -50,7 +50,7 @@ fn in_pieces(format: &dyn Format, name: &str, bytes: &[u8], size: usize, setting
     };
     let fields: Vec<Field> = columns.map(field).collect();
     let encoding = if settings.windows_1252 { Encoding::Windows1252 } else { Encoding::Utf8 };
-    let context = Context { path: name, timezone: &timezone, encoding, fields: &fields, worth: None, options: &options };
+    let context = Context { path: name, timezone: &timezone, encoding, fields: &fields, worth: None, only: None, options: &options };
     let mut reader = Reader::new(format, &context, std::str::from_utf8(bytes).is_ok());
     let mut records = Vec::new();
     for piece in bytes.chunks(size) {
@@ -220,7 +220,7 @@ proptest! {
         let lines: String = output.iter().map(|(line, lines, what)| format!("{{\"line\": {line}, \"lines\": {lines}, \"{what}}}\n")).collect();
         let text = tieout_parsers::Text::decode(file.as_bytes(), Encoding::Utf8).unwrap();
         let (timezone, options) = (jiff::tz::TimeZone::UTC, Options::default());
-        let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], worth: None, options: &options };
+        let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], worth: None, only: None, options: &options };
         let parsed = tieout_parsers::heard(&text, &lines, &context);
         prop_assert!(parsed.tally.balances(), "{:?}", parsed.tally);
     }

@@ -10,8 +10,11 @@ use clap::Args;
 pub(super) struct ImportArgs {
     #[command(flatten)]
     job: JobArgs,
+    /// Of the files, take the lines alone that this run put into quarantine, once they are mended
+    #[arg(long, value_name = "RUN")]
+    replay: Option<i64>,
 }
 
 pub(super) fn import(args: ImportArgs, global: &Global, output: &Output) -> i32 {
-    run::execute(&args.job, Command::Import, global, output)
+    run::execute(&args.job, args.replay.map_or(Command::Import, Command::Replay), global, output)
 }

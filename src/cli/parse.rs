@@ -104,7 +104,7 @@ fn read(args: &ParseArgs, path: &str) -> Result<(&'static dyn Format, Parsed)> {
         parse_bytes(
             format,
             &bytes,
-            &Context { path, timezone: &timezone, encoding: args.encoding.into(), fields: &[], worth: None, options: &options },
+            &Context { path, timezone: &timezone, encoding: args.encoding.into(), fields: &[], worth: None, only: None, options: &options },
         ),
     ))
 }

@@ -1,5 +1,6 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
+mod budget;
 mod checks;
 mod read;
 mod tables;
@@ -60,6 +61,23 @@ pub struct Source {
     pub period: Period,
     /// Files left out, with reasons.
     pub exclude: Vec<Exclude>,
+    /// How much may be wrong and the rest be loaded all the same; nothing, where it is not declared.
+    pub budget: Option<Budget>,
+}
+
+/// How much of a source may go into quarantine: records that are refused, kept as they are, and not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    /// So many records at most.
+    pub rows: usize,
+    /// Worth so much at most, in sum and without sign.
+    pub amount: Option<Decimal>,
+    /// The column that says what a record is worth.
+    pub of: Option<String>,
+    /// How many of them may be such that nobody can read what they are worth.
+    pub unvalued: usize,
+    /// Why that much.
+    pub because: String,
 }
 
 /// Which versions of a month's calculation become ledger rows.

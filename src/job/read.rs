@@ -1,5 +1,6 @@
 //! Reads a job file: strict, with line, column and the nearest known word in every complaint.
 
+use super::budget::RawBudget;
 use super::checks::{RawCheck, RawExpect};
 use super::tables::{DeclaredTable, RawTable};
 use super::{Exclude, Job, Period, Source, Versions};
@@ -61,6 +62,8 @@ struct RawSource {
     #[serde(default)]
     exclude: Vec<RawExclude>,
     options: Option<Spanned<BTreeMap<String, OptionValue>>>,
+    on_reject: Option<Spanned<String>>,
+    budget: Option<Spanned<RawBudget>>,
 }
 
 #[derive(Deserialize)]
@@ -284,8 +287,9 @@ impl Place<'_> {
         ];
         let encoding = self.word(raw.encoding, &encodings)?;
         let exclude = raw.exclude.into_iter().map(|e| self.exclude(e)).collect::<Result<_>>()?;
+        let budget = self.budget(format, table.map(|at| &tables[at]), raw.on_reject, raw.budget)?;
         let files = raw.files.into_inner();
-        Ok(Source { name: raw.name.into_inner(), format, encoding, options, table, fields, files, versions, period, exclude })
+        Ok(Source { name: raw.name.into_inner(), format, encoding, options, table, fields, files, versions, period, exclude, budget })
     }
 
     fn exclude(&self, raw: RawExclude) -> Result<Exclude> {

@@ -138,7 +138,7 @@ impl Loader<'_> {
         self.request.progress.phase(&format!("loading {}", table.name), 0);
         let paths: Vec<&str> = self.archive.files.iter().map(|f| f.path.as_str()).collect();
         let how = match self.request.command {
-            Command::Import => "`tieout run JOB` applies the job's migrations first, which create it",
+            Command::Import | Command::Replay(_) => "`tieout run JOB` applies the job's migrations first, which create it",
             Command::Run => "the job's migrations must create it: see [migrations] in the job file",
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");

@@ -11,6 +11,7 @@ use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
+use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub enum Command {
     Run,
     /// Data alone.
     Import,
+    /// Of the data, the lines that a run put into quarantine.
+    Replay(i64),
 }
 
 impl Command {
@@ -49,6 +52,7 @@ impl Command {
         match self {
             Command::Run => "run",
             Command::Import => "import",
+            Command::Replay(_) => "replay",
         }
     }
 }
@@ -105,7 +109,11 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     outcome.run.id = Some(id);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
-    let result = read_and_load(request, outcome, &mut store, &files);
+    let files = match request.command {
+        Command::Replay(run) => store.quarantined(&job.name, run).and_then(|lines| quarantine::mended(job, files, run, lines)),
+        _ => Ok(files),
+    };
+    let result = files.and_then(|files| read_and_load(request, outcome, &mut store, &files));
     // Whatever stopped an interrupted run, it was the interruption.
     let result = result.map_err(|stop| request.check_interrupt().err().unwrap_or(stop));
     if let Err(stop) = &result {
@@ -128,10 +136,18 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
     request.progress.phase("reading files", files.len());
-    let read = parse::parse(job, files, request)?;
+    let mut read = parse::parse(job, files, request)?;
+    let (checks, rests) = quarantine::settle(job, files, &mut read)?;
+    outcome.checks.extend(checks);
     outcome.findings.extend(parse::findings(files, &read));
+    for parsed in read.iter().flatten().map(|r| &r.parsed) {
+        for ((severity, code), more) in &parsed.more {
+            *outcome.unlisted.entry((*severity, (*code).to_owned())).or_default() += more;
+        }
+    }
     let archive = Archive { job, files, read: &read };
     outcome.sources = sources::outcomes(archive, &before);
+    sources::mark_quarantined(outcome, archive, rests);
     let steps: Vec<Step> = match (&job.migrations, request.command) {
         (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
         _ => Vec::new(),
@@ -207,7 +223,15 @@ fn record_files(outcome: &Outcome, store: &mut Store) -> Result<Vec<i64>> {
     let records: Vec<FileRecord<'_>> = outcome
         .sources
         .iter()
-        .map(|s| FileRecord { source: &s.source, path: &s.path, sha256: &s.sha256, size: s.size, encoding: &s.encoding, status: &s.status })
+        .map(|s| FileRecord {
+            source: &s.source,
+            path: &s.path,
+            sha256: &s.sha256,
+            size: s.size,
+            encoding: &s.encoding,
+            status: &s.status,
+            rest_sha256: s.rest_sha256.as_deref(),
+        })
         .collect();
     store.record_files(outcome.run.id.unwrap_or_default(), &records)
 }

@@ -41,9 +41,20 @@ pub(super) fn outcomes(archive: Archive<'_>, before: &BTreeSet<(String, String)>
                 duplicate: 0,
                 ignored: tally.ignored.iter().map(|(rule, n)| ((*rule).to_owned(), *n)).collect::<BTreeMap<_, _>>(),
                 rejected: tally.rejected,
+                rest_sha256: None,
             }
         })
         .collect()
+}
+
+/// Notes which files have records in quarantine; the digests are those of their other lines.
+pub(super) fn mark_quarantined(outcome: &mut Outcome, archive: Archive<'_>, rests: BTreeMap<usize, String>) {
+    for (file, rest) in rests {
+        let refused = archive.read[file].as_ref().map_or(0, |r| r.parsed.refused);
+        let source = &mut outcome.sources[file];
+        source.rest_sha256 = Some(rest);
+        source.reason = Some(format!("{refused} of its records {} in quarantine", if refused == 1 { "is" } else { "are" }));
+    }
 }
 
 /// Notes which calculations are superseded or duplicates of others.

@@ -26,8 +26,14 @@ pub struct Outcome {
     pub tables: BTreeMap<String, Counts>,
     /// Every check, in every group.
     pub checks: Vec<Check>,
-    /// Everything found.
+    /// Everything found; of a kind that repeats, the first thousand.
     pub findings: Vec<Finding>,
+    /// How many findings there are of each kind, the gravest first.
+    #[serde(default)]
+    pub kinds: Vec<FindingKind>,
+    /// How many more there are of a kind than are listed.
+    #[serde(skip)]
+    pub unlisted: BTreeMap<(Severity, String), usize>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// The backup taken before; none in this version.
@@ -69,6 +75,20 @@ pub struct RunInfo {
     /// The program's version.
     pub version: String,
 }
+
+/// How often something was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingKind {
+    /// The kind, `impossible-date`.
+    pub code: String,
+    /// How grave.
+    pub severity: Severity,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// How many findings of a kind are listed.
+const LISTED: usize = 1000;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +149,9 @@ pub struct SourceOutcome {
     pub ignored: BTreeMap<String, usize>,
     /// How many were refused.
     pub rejected: usize,
+    /// Of a file with records in quarantine: SHA-256 of its other lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_sha256: Option<String>,
 }
 
 impl SourceOutcome {
@@ -161,6 +184,8 @@ impl Outcome {
             tables: BTreeMap::new(),
             checks: Vec::new(),
             findings: Vec::new(),
+            kinds: Vec::new(),
+            unlisted: BTreeMap::new(),
             assumptions: Vec::new(),
             backup: None,
             report: None,
@@ -170,6 +195,7 @@ impl Outcome {
 
     /// Decides from what was found how the run ends, and with which exit code.
     pub fn judge(&mut self) {
+        self.count_findings();
         let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.subject);
         let worst = errors.chain(self.checks.iter().filter(|c| c.fails()).map(|_| Subject::Check)).max();
         self.exit_code = worst.map_or(0, Subject::exit_code);
@@ -183,8 +209,30 @@ impl Outcome {
     /// Ends the run with a stop.
     pub fn stop(&mut self, stop: &Stop) {
         self.findings.push(stop.finding());
+        self.count_findings();
         self.run.status = RunStatus::Failed;
         self.exit_code = stop.subject.exit_code();
+    }
+
+    /// Counts the findings by kind, and keeps the first of each.
+    fn count_findings(&mut self) {
+        let mut listed: BTreeMap<(Severity, String), usize> = BTreeMap::new();
+        self.findings.retain(|f| {
+            let kind = (f.severity, f.code.clone());
+            let n = listed.entry(kind.clone()).or_default();
+            if *n >= LISTED {
+                *self.unlisted.entry(kind).or_default() += 1;
+                return false;
+            }
+            *n += 1;
+            true
+        });
+        for (kind, more) in &self.unlisted {
+            *listed.entry(kind.clone()).or_default() += more;
+        }
+        let kinds = listed.into_iter().map(|((severity, code), count)| FindingKind { code, severity, count });
+        self.kinds = kinds.collect();
+        self.kinds.sort_by(|a, b| (b.severity, &a.code).cmp(&(a.severity, &b.code)));
     }
 
     /// Whether the run ties out, but with differences or warnings that somebody should look at.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// How many findings of one kind are shown in full.
-const SHOWN: usize = 5;
+const SHOWN: usize = 3;
 
 /// How to render.
 #[derive(Debug, Clone, Copy)]
@@ -252,16 +252,20 @@ fn findings(out: &mut String, outcome: &Outcome, style: Style) {
         for check in failed {
             one_failure(out, check, style);
         }
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
         for finding in found {
-            let n = seen.entry(&finding.code).or_default();
-            *n += 1;
-            if style.verbose || *n <= SHOWN {
+            let n = shown.entry(&finding.code).or_default();
+            if style.verbose || *n < SHOWN {
+                *n += 1;
                 one_finding(out, finding, style);
             }
         }
-        for (code, n) in seen.into_iter().filter(|(_, n)| !style.verbose && *n > SHOWN) {
-            line(out, &format!("  … and {} more of the kind {code}: see the report", n - SHOWN));
+        for kind in outcome.kinds.iter().filter(|k| k.severity == severity) {
+            let more = kind.count.saturating_sub(shown.get(&*kind.code).copied().unwrap_or_default());
+            let place = if style.verbose { "they are counted, not listed" } else { "see the report" };
+            if more > 0 {
+                line(out, &format!("  … and {more} more of the kind {} ({} in all): {place}", kind.code, kind.count));
+            }
         }
     }
 }

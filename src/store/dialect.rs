@@ -15,6 +15,17 @@ pub(super) enum Dialect {
     Postgres,
 }
 
+/// What a bound text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bind {
+    /// Itself.
+    Text,
+    /// A whole number.
+    Number,
+    /// Bytes, in hexadecimal digits.
+    Hex,
+}
+
 impl Dialect {
     /// One expression that gives several values as a JSON list of texts.
     pub(super) fn texts(self, expressions: &[&str]) -> String {
@@ -45,11 +56,13 @@ impl Dialect {
 
     /// The placeholder of the bound text number `n`, from 1, where all come in their order. SQLite looks named ones up one
     /// by one, which takes minutes for thousands.
-    pub(super) fn mark(self, n: usize, number: bool) -> String {
-        match (self, number) {
+    pub(super) fn mark(self, n: usize, bind: Bind) -> String {
+        match (self, bind) {
+            (Dialect::Sqlite, Bind::Hex) => "unhex(?)".to_owned(),
             (Dialect::Sqlite, _) => "?".to_owned(),
-            (Dialect::Postgres, true) => format!("CAST(${n} AS BIGINT)"),
-            (Dialect::Postgres, false) => format!("${n}"),
+            (Dialect::Postgres, Bind::Number) => format!("CAST(${n} AS BIGINT)"),
+            (Dialect::Postgres, Bind::Hex) => format!("decode(${n}, 'hex')"),
+            (Dialect::Postgres, Bind::Text) => format!("${n}"),
         }
     }
 

@@ -1,12 +1,16 @@
 //! The program's own tables (`tieout_*`): runs, files, changes, checks, rejects, migrations. Their SQL lies in `sql/`.
 
+use super::dialect::Bind;
 use super::{Store, Texts};
 use crate::error::{Result, Stop};
-use crate::evidence::{Check, Finding, Severity};
+use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Version 1 of the own tables is recorded as this step of the job ''.
-const OWN_STEP: &str = "own_tables_1";
+/// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
+const OWN_STEPS: [(&str, &str, &str); 2] = [
+    ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
+    ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
+];
 
 /// A run, as it is recorded.
 pub struct RunRecord<'a> {
@@ -46,6 +50,8 @@ pub struct FileRecord<'a> {
     pub encoding: &'a str,
     /// What became of it.
     pub status: &'a str,
+    /// SHA-256 of its lines but those in quarantine, where it has some there.
+    pub rest_sha256: Option<&'a str>,
 }
 
 /// Where an imported row came from.
@@ -64,20 +70,15 @@ pub struct Written {
 }
 
 impl Store {
-    /// Makes the own tables where they are missing; refuses those of a later version of the program.
+    /// Makes the own tables where they are missing, and brings those of an earlier version up; refuses those of a later one.
     pub fn ensure_own_tables(&mut self) -> Result<()> {
-        if !self.has_table("tieout_run")? {
-            let sql = if self.is_postgres() {
-                include_str!("../../sql/postgres/own_tables.sql")
-            } else {
-                include_str!("../../sql/sqlite/own_tables.sql")
-            };
-            self.execute(sql)?;
-            return self.record_step("", OWN_STEP, "", "applied", None);
-        }
-        let steps = self.recorded_steps("")?;
-        if steps.keys().any(|name| name != OWN_STEP) {
+        let made = self.recorded_steps("")?;
+        if made.keys().any(|name| OWN_STEPS.iter().all(|step| step.0 != name)) {
             return Err(Stop::database("the tables of tieout in this database were made by a later version", "use that version"));
+        }
+        for (name, sqlite, postgres) in OWN_STEPS.iter().filter(|step| !made.contains_key(step.0)) {
+            self.execute(if self.is_postgres() { postgres } else { sqlite })?;
+            self.record_step("", name, "", "applied", None)?;
         }
         Ok(())
     }
@@ -117,18 +118,23 @@ impl Store {
         let run = run.to_string();
         let rows: Vec<Vec<Option<String>>> = files
             .iter()
-            .map(|f| [&run, f.source, f.path, f.sha256, &f.size.to_string(), f.encoding, f.status].map(|t| Some(t.to_owned())).to_vec())
+            .map(|f| {
+                let size = f.size.to_string();
+                let texts = [&run, f.source, f.path, f.sha256, &size, f.encoding, f.status].map(Some);
+                texts.into_iter().chain([f.rest_sha256]).map(|t| t.map(str::to_owned)).collect()
+            })
             .collect();
         self.insert_rows(
             "tieout_file",
             &[
-                ("run_id", true),
-                ("source", false),
-                ("path", false),
-                ("sha256", false),
-                ("size", true),
-                ("encoding", false),
-                ("status", false),
+                ("run_id", Bind::Number),
+                ("source", Bind::Text),
+                ("path", Bind::Text),
+                ("sha256", Bind::Text),
+                ("size", Bind::Number),
+                ("encoding", Bind::Text),
+                ("status", Bind::Text),
+                ("rest_sha256", Bind::Text),
             ],
             &rows,
         )?;
@@ -136,7 +142,7 @@ impl Store {
         Ok((0..ids.len()).filter_map(|i| number(&ids, i)).collect())
     }
 
-    /// Records checks and error findings of a run.
+    /// Records checks, error findings and refused records of a run.
     pub fn record_evidence(&mut self, run: i64, checks: &[Check], findings: &[Finding]) -> Result<()> {
         let run = Some(run.to_string());
         let word = |v: serde_json::Result<serde_json::Value>| v.ok().and_then(|v| v.as_str().map(str::to_owned));
@@ -158,36 +164,9 @@ impl Store {
             })
             .collect();
         let columns = ["name", "group_name", "expected", "actual", "difference", "status", "severity", "explanation"];
-        let columns: Vec<(&str, bool)> = std::iter::once(("run_id", true)).chain(columns.map(|c| (c, false))).collect();
+        let columns: Vec<(&str, Bind)> = std::iter::once(("run_id", Bind::Number)).chain(columns.map(|c| (c, Bind::Text))).collect();
         self.insert_rows("tieout_check", &columns, &rows)?;
-        let rows: Vec<Texts> = findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error)
-            .map(|f| {
-                let (line, column) = (f.line.map(|n| n.to_string()), f.column.map(|n| n.to_string()));
-                vec![
-                    run.clone(),
-                    f.path.clone(),
-                    line,
-                    column,
-                    f.pointer.as_deref().map(without_nul),
-                    Some(f.code.clone()),
-                    Some(without_nul(&f.message)),
-                    f.quote.as_deref().map(without_nul),
-                ]
-            })
-            .collect();
-        let columns = [
-            ("run_id", true),
-            ("path", false),
-            ("line", true),
-            ("column", true),
-            ("pointer", false),
-            ("code", false),
-            ("message", false),
-            ("quote", false),
-        ];
-        self.insert_rows("tieout_reject", &columns, &rows)
+        self.record_rejects(run.as_deref(), findings)
     }
 
     /// Path and SHA-256 of every file of the job's last run that went through.
@@ -195,7 +174,9 @@ impl Store {
         if !self.has_table("tieout_run")? {
             return Ok(BTreeSet::new());
         }
-        let from = "FROM tieout_file WHERE run_id = (SELECT max(id) FROM tieout_run WHERE job = $1 AND status <> 'failed')";
+        // A replay reads a few files of a job: the others are as the run before it left them.
+        let from = "FROM tieout_file f JOIN tieout_run r ON r.id = f.run_id WHERE r.job = $1 AND r.status <> 'failed' AND r.id >= \
+                    (SELECT max(id) FROM tieout_run WHERE job = $1 AND status <> 'failed' AND command <> 'replay')";
         let rows = self.select(&["path", "sha256"], from, &[Some(job)])?;
         Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
     }
@@ -242,11 +223,11 @@ impl Store {
         let mut found = BTreeMap::new();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         for chunk in keys.chunks(500) {
-            let marks: Vec<String> = (0..chunk.len()).map(|i| self.dialect().mark(i + 2, false)).collect();
+            let marks: Vec<String> = (0..chunk.len()).map(|i| self.dialect().mark(i + 2, Bind::Text)).collect();
             let from = format!(
                 "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id \
                  WHERE c.table_name = {} AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key)",
-                self.dialect().mark(1, false),
+                self.dialect().mark(1, Bind::Text),
                 marks.join(", ")
             );
             let binds: Vec<Option<&str>> = std::iter::once(table).chain(chunk.iter().copied()).map(Some).collect();
@@ -263,16 +244,16 @@ impl Store {
         Ok(found)
     }
 
-    /// Inserts rows of texts, many a statement; columns say whether they are numbers.
-    pub(super) fn insert_rows(&mut self, table: &str, columns: &[(&str, bool)], rows: &[Texts]) -> Result<()> {
+    /// Inserts rows of texts, many a statement; columns say what they stand for.
+    pub(super) fn insert_rows(&mut self, table: &str, columns: &[(&str, Bind)], rows: &[Texts]) -> Result<()> {
         let dialect = self.dialect();
         let names: Vec<String> = columns.iter().map(|c| super::quote(c.0)).collect();
         for chunk in rows.chunks((30_000 / columns.len().max(1)).clamp(1, 500)) {
             let mut n = 0;
             let mut tuple = || {
-                let marks = columns.iter().map(|(_, numeric)| {
+                let marks = columns.iter().map(|(_, bind)| {
                     n += 1;
-                    dialect.mark(n, *numeric)
+                    dialect.mark(n, *bind)
                 });
                 format!("({})", marks.collect::<Vec<_>>().join(", "))
             };
@@ -285,7 +266,7 @@ impl Store {
 }
 
 /// PostgreSQL keeps no NUL in a text; a finding about one must be recorded all the same.
-fn without_nul(text: &str) -> String {
+pub(super) fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
 

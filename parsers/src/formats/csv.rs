@@ -7,7 +7,7 @@ use crate::fields::{Field, READING, Reading};
 use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
 use crate::known_tables::{Shape, find_shape, knows};
 use crate::parsed::Parsed;
-use crate::record::{Located, Record};
+use crate::record::Record;
 use crate::text::Text;
 use std::ops::ControlFlow;
 
@@ -61,7 +61,7 @@ impl Format for Csv {
     fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
         let delimiter = context.options.text("delimiter", ",").as_bytes().first().copied().unwrap_or(b',');
         Some(if context.fields.is_empty() {
-            Box::new(Known { delimiter, shape: None })
+            Box::new(Known { delimiter, context, shape: None })
         } else {
             Box::new(Declared { delimiter, context, reading: Reading::new(context.options, context.timezone), header: None })
         })
@@ -69,19 +69,20 @@ impl Format for Csv {
 }
 
 /// One of the two tables of the domain.
-struct Known {
+struct Known<'c> {
     delimiter: u8,
+    context: &'c Context<'c>,
     /// The table and its header, once that was read.
     shape: Option<(&'static Shape, Vec<String>)>,
 }
 
-impl Blocks for Known {
+impl Blocks for Known<'_> {
     fn cut(&mut self, text: &str) -> Option<usize> {
         last_row_end(text)
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
-        rows(text, self.delimiter, out, |out, row| {
+        rows(text, self.delimiter, self.context, out, |out, row| {
             let Some((shape, header)) = &self.shape else {
                 return match find_shape(&row) {
                     Ok(found) => {
@@ -96,10 +97,7 @@ impl Blocks for Known {
             };
             let row = row.under(header);
             match row.complete().and_then(|()| (shape.read)(&row)) {
-                Ok(value) => {
-                    out.records.push(Located { value, span: row.span(0) });
-                    Account::Used
-                }
+                Ok(record) => Account::Used(record),
                 Err(wrong) => {
                     row.refuse(out, wrong);
                     Account::Rejected(None)
@@ -124,7 +122,7 @@ impl Blocks for Declared<'_> {
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
-        rows(text, self.delimiter, out, |out, row| {
+        rows(text, self.delimiter, self.context, out, |out, row| {
             if self.header.is_none() {
                 match self.first_row(text, out, row) {
                     Ok(header) => self.header = Some(header),
@@ -145,10 +143,7 @@ impl Blocks for Declared<'_> {
             }
             let given = |n: usize, _: &Field| row.record.get(at[n]).unwrap_or_default();
             match self.reading.row(self.context, text, out, given, |n, _| row.span(at[n])) {
-                Ok(values) => {
-                    out.records.push(Located { value: Record::Row { values }, span: row.span(0) });
-                    Account::Used
-                }
+                Ok(values) => Account::Used(Record::Row { values }),
                 Err(worth) => Account::Rejected(worth),
             }
         })

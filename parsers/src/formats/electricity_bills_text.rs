@@ -12,7 +12,7 @@ use crate::diagnostic::{Severity, Span, nearest};
 use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
 use crate::month::{Month, wall_day};
 use crate::parsed::{Parsed, Unit};
-use crate::record::{Bill, Located, Record};
+use crate::record::{Bill, Record};
 use crate::text::Text;
 use jiff::civil::Date;
 use nom::bytes::complete::take_while_m_n;
@@ -68,11 +68,12 @@ impl Format for ElectricityBillsText {
     fn blocks<'c>(&self, context: &'c Context<'_>) -> Option<Box<dyn Blocks + 'c>> {
         let roles = context.options.words("roles", ROLES).iter().map(|r| r.nfc().collect::<String>().to_lowercase()).collect();
         let due_day_from = context.options.integer("due_day_from", DUE_DAY_FROM) as i8;
-        Some(Box::new(Sections { roles, due_day_from, provider: None, bills: 0 }))
+        Some(Box::new(Sections { context, roles, due_day_from, provider: None, bills: 0 }))
     }
 }
 
-struct Sections {
+struct Sections<'c> {
+    context: &'c Context<'c>,
     roles: Vec<String>,
     due_day_from: i8,
     /// Whose bills the next ones are.
@@ -80,7 +81,7 @@ struct Sections {
     bills: usize,
 }
 
-impl Blocks for Sections {
+impl Blocks for Sections<'_> {
     fn read(&mut self, text: &Text<'_>, last: bool, out: &mut Parsed) -> ControlFlow<()> {
         out.tally.unit = Unit::Lines;
         out.tally.read += text.line_count();
@@ -118,8 +119,7 @@ impl Blocks for Sections {
                         let period = Month::billed(due, self.due_day_from);
                         let bill = Bill { provider: provider.to_owned(), due, period, amount };
                         let span = text.span_in_line(number, line.len() - line.trim_start().len());
-                        out.records.push(Located { value: Record::Bill(bill), span });
-                        out.tally.used += 1;
+                        out.take(self.context, Record::Bill(bill), span, 1);
                         self.bills += 1;
                     }
                     Err(fault) => {

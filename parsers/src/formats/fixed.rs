@@ -5,7 +5,7 @@ use crate::diagnostic::Severity;
 use crate::fields::{Field, READING, Reading};
 use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue};
 use crate::parsed::{Parsed, Unit};
-use crate::record::{Located, Record};
+use crate::record::Record;
 use crate::text::Text;
 use std::ops::{ControlFlow, Range};
 
@@ -90,10 +90,7 @@ impl Blocks for Columns<'_> {
                 row = Err(None); // What it is worth is not sure either.
             }
             match row {
-                Ok(values) => {
-                    out.records.push(Located { value: Record::Row { values }, span: span(0) });
-                    out.tally.used += 1;
-                }
+                Ok(values) => out.take(self.context, Record::Row { values }, span(0), 1),
                 Err(worth) => {
                     out.tally.rejected += 1;
                     out.reject(text, span(0), line, worth);

@@ -6,7 +6,7 @@ use crate::diagnostic::{Severity, Span};
 use crate::fields::{Field, READING, Reading};
 use crate::format::{Blocks, Context, Format, OptionSpec, OptionValue, Options};
 use crate::parsed::{Parsed, Unit};
-use crate::record::{Located, Record};
+use crate::record::Record;
 use crate::text::Text;
 use regex::{Captures, Regex};
 use std::collections::HashMap;
@@ -107,10 +107,7 @@ impl Sections<'_> {
         };
         let place = |field: &Field| text.span_in_line(number, found.name(&field.from).map_or(0, |c| c.start()));
         match self.reading.row(self.context, text, out, |_, field| given(field), |_, field| place(field)) {
-            Ok(values) => {
-                out.records.push(Located { value: Record::Row { values }, span: text.span_in_line(number, 0) });
-                out.tally.used += 1;
-            }
+            Ok(values) => out.take(self.context, Record::Row { values }, text.span_in_line(number, 0), 1),
             Err(worth) => {
                 out.tally.rejected += 1;
                 out.reject(text, text.span_in_line(number, 0), line, worth);

@@ -1,9 +1,10 @@
 //! An object as the row of a declared table: columns are JSON pointers within it, or keys.
 
 use super::{JsonReader, Node, Place, Value, pointer};
+use crate::diagnostic::Span;
 use crate::fields::{Complaint, Field, FieldKind, Reading, missing};
 use crate::format::Context;
-use crate::record::{FieldValue, Located, Record};
+use crate::record::{FieldValue, Record};
 
 /// The value a pointer leads to; everything passed on the way is left for the caller to account for.
 pub(crate) fn find<'a>(from: Place<'a>, at: &str) -> Option<Place<'a>> {
@@ -20,9 +21,14 @@ pub(crate) fn find<'a>(from: Place<'a>, at: &str) -> Option<Place<'a>> {
     Some(place)
 }
 
-/// Reads an object into a row; gives how many of its values the row took. What is wrong is noted, and the object kept
+/// Reads an object into a row; gives its place, and how many of its values the row took. What is wrong is noted, and the object kept
 /// among the rejects.
-pub(crate) fn row<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>, reading: &Reading<'_>, context: &Context<'_>) -> Option<usize> {
+pub(crate) fn row<'a>(
+    json: &mut JsonReader<'a, '_>,
+    (node, at): Place<'a>,
+    reading: &Reading<'_>,
+    context: &Context<'_>,
+) -> Option<(Record, Span, usize)> {
     let counted = json.out.tally.used;
     let object = json.object(node, at.clone());
     json.out.tally.used = counted; // An empty object is the caller's to count.
@@ -58,8 +64,7 @@ pub(crate) fn row<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>, read
         json.out.reject(json.text, span, node.text(), worth);
         return None;
     }
-    json.out.records.push(Located { value: Record::Row { values }, span });
-    Some(used)
+    Some((Record::Row { values }, span, used))
 }
 
 fn value(node: Node<'_>, reading: &Reading<'_>, field: &Field) -> Result<Option<FieldValue>, Complaint> {

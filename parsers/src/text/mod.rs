@@ -119,8 +119,9 @@ impl<'a> Text<'a> {
         (end.line, end.column)
     }
 
-    /// The line of a place as a reader should see it: of a long one, the part around the column.
-    pub(crate) fn quote(&self, span: &Span) -> (String, usize) {
+    /// The line of a place as a reader should see it (of a long one, the part around the column), and where the place is in
+    /// that: its character, from 1.
+    pub fn quote(&self, span: &Span) -> (String, usize) {
         // The first line may have begun in an earlier block.
         let first = if span.line == self.first.0 { self.first.1 } else { 1 };
         excerpt(self.line(span.line), first, span.column)

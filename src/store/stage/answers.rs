@@ -3,6 +3,7 @@
 use super::Stage;
 use super::questions::LAST;
 use crate::error::Result;
+use crate::store::dialect::Bind;
 use crate::store::{Store, quote};
 use crate::table::{Column, Role};
 
@@ -42,7 +43,7 @@ impl Stage<'_> {
                         Act::Same => "same",
                         Act::Conflict => "conflict",
                     };
-                    format!("({}, '{act}', {})", d.seq, dialect.mark(binds.len(), false))
+                    format!("({}, '{act}', {})", d.seq, dialect.mark(binds.len(), Bind::Text))
                 })
                 .collect();
             let sql = format!(

@@ -8,6 +8,7 @@ mod questions;
 pub use answers::{Act, Decision};
 pub use questions::Staged;
 
+use super::dialect::Bind;
 use super::{Store, Texts, quote};
 use crate::error::{Result, Stop};
 use crate::store::shape::{ShapeColumn, TableShape};
@@ -34,16 +35,16 @@ pub struct Stage<'t> {
     unique: Vec<Vec<usize>>,
 }
 
-/// The stage's own columns before those of the table; whether they are numbers.
-const OWN: [(&str, bool); 8] = [
-    ("seq", true),
-    ("key", false),
-    ("content", false),
-    ("file", true),
-    ("line", true),
-    ("col", true),
-    ("pointer", false),
-    ("derived", false),
+/// The stage's own columns before those of the table; what they are bound as.
+const OWN: [(&str, Bind); 8] = [
+    ("seq", Bind::Number),
+    ("key", Bind::Text),
+    ("content", Bind::Text),
+    ("file", Bind::Number),
+    ("line", Bind::Number),
+    ("col", Bind::Number),
+    ("pointer", Bind::Text),
+    ("derived", Bind::Text),
 ];
 
 impl<'t> Stage<'t> {
@@ -72,7 +73,7 @@ impl<'t> Stage<'t> {
         let natural =
             |key: &Vec<usize>| key.iter().all(|at| used[*at].1.role == Role::Key) || key.iter().any(|at| used[*at].1.role == Role::Id);
         let unique: Vec<Vec<usize>> = unique.filter(|key| !natural(key)).collect();
-        let own = OWN.map(|(name, numeric)| format!("{name} {}", if numeric { "BIGINT" } else { "TEXT" })).join(", ");
+        let own = OWN.map(|(name, bind)| format!("{name} {}", if bind == Bind::Number { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT)"))?;
         Ok(Stage { table, used, unique })
@@ -87,7 +88,7 @@ impl<'t> Stage<'t> {
             Ok(self.line(dialect, count, row?, run))
         });
         let names: Vec<String> = (0..self.used.len()).map(|i| format!("v{i}")).collect();
-        let columns: Vec<(&str, bool)> = OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), false))).collect();
+        let columns: Vec<(&str, Bind)> = OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), Bind::Text))).collect();
         loop {
             let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect::<Result<_>>()?;
             if chunk.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::{Run, Stage};
 use crate::error::Result;
+use crate::store::dialect::Bind;
 use crate::store::shape::ShapeColumn;
 use crate::store::{Store, Texts, quote};
 use crate::table::{Column, Kind, Role, row_id};
@@ -114,7 +115,8 @@ impl<'t> Stage<'t> {
         for chunk in changed.chunks(500) {
             let binds: Vec<Option<&str>> = chunk.iter().flatten().map(Option::as_deref).collect();
             let tuple = |n: usize| {
-                let marks: Vec<String> = (0..5).map(|i| dialect.mark(5 * n + i + 1, i == 0)).collect();
+                let marks: Vec<String> =
+                    (0..5).map(|i| dialect.mark(5 * n + i + 1, if i == 0 { Bind::Number } else { Bind::Text })).collect();
                 format!("({})", marks.join(", "))
             };
             let tuples: Vec<String> = (0..chunk.len()).map(tuple).collect();
