@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::fields::{READING, Reading, missing};
 use crate::format::{Context, Format, OptionSpec, OptionValue};
 use crate::parsed::{Parsed, Unit};
-use crate::record::{Located, Record};
+use crate::record::Record;
 use crate::text::Text;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -59,6 +59,10 @@ impl Format for Exec {
     }
 
     fn reads_tables(&self) -> bool {
+        true
+    }
+
+    fn rejects_records(&self) -> bool {
         true
     }
 
@@ -121,17 +125,19 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
         }
         accounts[range].iter_mut().for_each(|a| *a = true);
         if let Some(error) = said.error {
-            out.note(Severity::Error, "exec-error", text, span, error, said.hint.unwrap_or_else(|| "see what the program wants".into()));
+            let hint = said.hint.unwrap_or_else(|| "see what the program wants".into());
+            out.note(Severity::Error, "exec-error", text, span.clone(), error, hint);
             out.tally.rejected += said.lines;
+            out.reject(text, span, &raw(text, said.line, said.lines), None);
         } else if said.ignored.is_some() {
             out.tally.ignore("ignored by the program", said.lines);
         } else if let Some(record) = said.record {
             match values(record, &reading, context, text, &span, &mut out) {
-                Some(values) => {
-                    out.records.push(Located { value: Record::Row { values }, span });
-                    out.tally.used += said.lines;
+                Some(values) => out.take(context, Record::Row { values }, span, said.lines),
+                None => {
+                    out.tally.rejected += said.lines;
+                    out.reject(text, span, &raw(text, said.line, said.lines), None);
                 }
-                None => out.tally.rejected += said.lines,
             }
         }
     }
@@ -141,11 +147,17 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
         } else {
             let hint = "every line is a record, an error, or ignored: see docs/exec.md";
             let span = text.span_in_line(number, 0);
-            out.note(Severity::Error, "exec-silent", text, span, "the program says nothing about this line", hint);
+            out.note(Severity::Error, "exec-silent", text, span.clone(), "the program says nothing about this line", hint);
             out.tally.rejected += 1;
+            out.reject(text, span, text.line(number), None);
         }
     }
     out
+}
+
+/// The lines of a record.
+fn raw(text: &Text<'_>, line: usize, lines: usize) -> String {
+    (line..line + lines).map(|n| text.line(n)).collect::<Vec<_>>().join("\n")
 }
 
 fn values(
@@ -182,7 +194,9 @@ fn values(
     complete.then_some(values)
 }
 
+/// The program does not keep to what was agreed, so that nothing it says can be trusted.
 fn broken(out: &mut Parsed, message: String, line: &str) {
+    out.broken = true;
     out.push(Diagnostic {
         code: "exec-protocol",
         severity: Severity::Error,
