@@ -15,6 +15,7 @@ mod known_tables;
 mod month;
 mod record;
 mod registry;
+mod sheet;
 mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
