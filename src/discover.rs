@@ -70,8 +70,7 @@ fn located(root: &Path, pattern: &str) -> Result<Vec<(String, Location)>> {
     let Some((archives, members)) = pattern.split_once(".zip/") else {
         return Ok(matching(root, pattern)?.into_iter().map(|(path, real)| (path, Location::File(real))).collect());
     };
-    let glob = globset::GlobBuilder::new(members).literal_separator(true).build();
-    let glob = glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher();
+    let glob = matcher(members)?;
     let mut found = Vec::new();
     for (path, archive) in matching(root, &format!("{archives}.zip"))? {
         for name in unpack::members(&archive)?.into_iter().filter(|n| glob.is_match(n)) {
@@ -81,10 +80,19 @@ fn located(root: &Path, pattern: &str) -> Result<Vec<(String, Location)>> {
     Ok(found)
 }
 
+/// Whether a file, by its path relative to the root, is one that the source takes.
+pub fn takes(source: &Source, path: &Path) -> bool {
+    source.files.iter().any(|pattern| matcher(pattern.trim_start_matches("./")).is_ok_and(|matcher| matcher.is_match(path)))
+}
+
+fn matcher(pattern: &str) -> Result<globset::GlobMatcher> {
+    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
+    Ok(glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher())
+}
+
 fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     let pattern = pattern.trim_start_matches("./");
-    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
-    let matcher = glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher();
+    let matcher = matcher(pattern)?;
     // Walk no more of the root than the pattern can reach.
     let fixed: PathBuf = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
     let depth = if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() - fixed.components().count() };

@@ -193,6 +193,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn one_value_has_one_text_wherever_it_comes_from() {
@@ -212,6 +213,22 @@ mod tests {
             (Kind::Text, "1.0", "1.0"),
         ] {
             assert_eq!(kind.canonical(text), want, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_text_says_the_whole_value_and_is_its_own(seconds in -2_208_900_000i64..7_258_000_000, nanos in 0i32..1_000_000_000, units: i64, scale in 0u32..10) {
+            for nanos in [nanos, nanos / 1_000_000 * 1_000_000, 0] {
+                let time = Timestamp::new(seconds, nanos).unwrap();
+                let text = time.canonical();
+                prop_assert_eq!(format!("{text}Z").parse::<Timestamp>().ok(), Some(time));
+                prop_assert_eq!(Kind::Time.canonical(&text), text);
+            }
+            let number = Decimal::new(units, scale);
+            let text = number.canonical();
+            prop_assert_eq!(exact_decimal(&text), Some(number));
+            prop_assert_eq!(Kind::Number.canonical(&number.to_string()), text);
         }
     }
 }

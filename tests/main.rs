@@ -7,6 +7,7 @@ mod cli;
 mod contributing;
 mod house;
 mod own_files;
+mod parse;
 mod quarantine;
 mod readme;
 mod rent;

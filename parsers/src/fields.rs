@@ -282,6 +282,7 @@ fn within(number: Decimal, text: &str, precision: u32, scale: u32) -> Result<Dec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     fn read(kind: FieldKind, text: &str, options: &[(&str, OptionValue)]) -> Result<String, &'static str> {
@@ -312,5 +313,91 @@ mod tests {
         assert_eq!(read(FieldKind::Timestamp, "2025-03-10 11:53:13", &[]), Ok("\"2025-03-10T10:53:13Z\"".into()));
         assert_eq!(read(FieldKind::Bool, "Ja", &[]), Ok("true".into()));
         assert_eq!(read(FieldKind::Text, " ", &[]), Err("missing-value"));
+    }
+
+    /// What a value is read as, with one pattern for days.
+    fn dated(kind: FieldKind, text: &str, pattern: &str) -> Result<FieldValue, &'static str> {
+        let given = BTreeMap::from([("dates".to_owned(), OptionValue::Words(vec![pattern.to_owned()]))]);
+        let options = Options::new(&crate::formats::csv::Csv, given).unwrap();
+        let timezone = TimeZone::get("Europe/Stockholm").unwrap();
+        let field = Field { name: "x".into(), from: "x".into(), kind, required: true };
+        Reading::new(&options, &timezone).read(&field, text).map(Option::unwrap).map_err(|c| c.0)
+    }
+
+    fn day() -> impl Strategy<Value = Date> {
+        (1900i16..2200, 1i8..=12, 1i8..=31).prop_filter_map("no such day", |(y, m, d)| Date::new(y, m, d).ok())
+    }
+
+    /// From 1900 to 2199, and often about the hours that the change of summer time skips and repeats.
+    fn moment() -> impl Strategy<Value = Timestamp> {
+        let change =
+            (1990i16..2037, prop_oneof![Just((3i8, 31i8)), Just((10, 31))], -7_200i64..7_200).prop_map(|(year, (month, last), by)| {
+                let sunday = (0..7).map(|n| jiff::civil::date(year, month, last - n)).find(|d| d.weekday() == jiff::civil::Weekday::Sunday);
+                sunday.unwrap().at(1, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp().as_second() + by
+            });
+        prop_oneof![-2_208_900_000i64..7_258_000_000, change].prop_map(|s| Timestamp::from_second(s).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_day_reads_back_by_the_pattern_it_was_printed_with(day in day()) {
+            for pattern in ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y%m%d", "%-d.%-m.%Y", "%-d %b %Y", "%d %B %Y", "%A %d %B %Y", "%Y-%j"] {
+                let printed = day.strftime(pattern).to_string();
+                prop_assert_eq!(dated(FieldKind::Date, &printed, pattern), Ok(FieldValue::Date(day)), "{} by {}", printed, pattern);
+            }
+            prop_assert_eq!(crate::month::wall_day(&day.to_string()), Some(day));
+            prop_assert_eq!(crate::month::wall_day(&format!("{day} 00:00:00 +0200")), Some(day));
+        }
+
+        #[test]
+        fn a_printed_month_reads_back_and_every_day_lies_in_its_own(day in day()) {
+            let month = Month::of(day);
+            for printed in [month.to_string(), month.first().to_string()] {
+                prop_assert_eq!(dated(FieldKind::Month, &printed, "%Y-%m-%d"), Ok(FieldValue::Month(month)));
+            }
+            prop_assert!(month.first() <= day && day <= month.last() && day.day() <= month.days());
+        }
+
+        #[test]
+        fn a_printed_moment_reads_back_and_one_of_two_meanings_is_refused(moment in moment(), nanos in 0i32..1_000_000_000) {
+            let exact = Timestamp::new(moment.as_second(), nanos).unwrap();
+            prop_assert_eq!(dated(FieldKind::Timestamp, &exact.to_string(), "%Y-%m-%d"), Ok(FieldValue::Time(exact)));
+            let local = moment.to_zoned(TimeZone::get("Europe/Stockholm").unwrap());
+            let offset = local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+            // Offsets had seconds once, and are not written with them.
+            if local.offset().seconds() % 60 == 0 {
+                prop_assert_eq!(dated(FieldKind::Timestamp, &offset, "%Y-%m-%d"), Ok(FieldValue::Time(moment)), "{}", offset);
+            }
+            let twice = local.time_zone().to_ambiguous_timestamp(local.datetime()).is_ambiguous();
+            let want = if twice { Err("impossible-date") } else { Ok(FieldValue::Time(moment)) };
+            for (pattern, printed) in [
+                ("%Y-%m-%d", local.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+                ("%Y-%m-%d", local.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
+                ("%d.%m.%Y %H:%M:%S", local.strftime("%d.%m.%Y %H:%M:%S").to_string()),
+                ("%m/%d/%Y %I:%M:%S %p", local.strftime("%m/%d/%Y %I:%M:%S %p").to_string()),
+            ] {
+                prop_assert_eq!(dated(FieldKind::Timestamp, &printed, pattern), want.clone(), "{} by {}", printed, pattern);
+            }
+        }
+
+        #[test]
+        fn a_printed_number_reads_back_by_the_marks_it_was_printed_with(units in -999_999_999_999i64..1_000_000_000_000, scale in 0u32..=2) {
+            let number = Decimal::new(units, scale);
+            let printed = number.to_string();
+            let (whole, fraction) = printed.split_once('.').unwrap_or((&printed, ""));
+            let digits = whole.trim_start_matches('-');
+            let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap()).collect();
+            let kind = FieldKind::Decimal { precision: 14, scale: 2 };
+            for (decimal, thousands) in [(",", " "), (",", "."), (".", ","), (".", "'"), (",", "")] {
+                let sign = if whole.starts_with('-') { "-" } else { "" };
+                let mark = if fraction.is_empty() { "" } else { decimal };
+                let text = format!("{sign}{}{mark}{fraction}", groups.join(thousands));
+                let mut options = vec![("decimal", OptionValue::Text(decimal.into()))];
+                if !thousands.is_empty() {
+                    options.push(("thousands", OptionValue::Text(thousands.into())));
+                }
+                prop_assert_eq!(read(kind, &text, &options), Ok(format!("\"{}\"", number.normalize())), "{}", text);
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ mod parsed;
 mod reader;
 mod record;
 mod registry;
+mod sheet;
 mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};

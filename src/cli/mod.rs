@@ -5,6 +5,7 @@ mod formats;
 mod import;
 mod output;
 mod parse;
+mod records;
 mod report;
 mod run;
 

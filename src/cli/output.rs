@@ -6,7 +6,7 @@ use crate::evidence::Subject;
 use crate::pipeline::Progress;
 use crate::report::{Outcome, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{BufWriter, IsTerminal, Write, stderr, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -41,8 +41,13 @@ impl Output {
 
     /// Prints a result. Whoever reads may close the pipe early: that is no error, but a full disk is.
     pub(super) fn result(&self, text: &str) {
-        let mut out = stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        self.results(|out| out.write_all(text.as_bytes()));
+    }
+
+    /// Prints a result as it is made, piece by piece; ends early where nobody reads on.
+    pub(super) fn results(&self, print: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
+        let mut out = BufWriter::new(stdout().lock());
+        match print(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => self.failed.store(true, Ordering::Relaxed),
             _ => {}
         }
@@ -50,7 +55,10 @@ impl Output {
 
     /// Prints a JSON document.
     pub(super) fn document(&self, document: &impl serde::Serialize) {
-        self.result(&(serde_json::to_string_pretty(document).unwrap_or_default() + "\n"));
+        self.results(|out| {
+            serde_json::to_writer_pretty(&mut *out, document)?;
+            out.write_all(b"\n")
+        });
     }
 
     /// The exit code, unless the output was lost.

@@ -65,6 +65,34 @@ pub struct Source {
     pub budget: Option<Budget>,
 }
 
+impl Source {
+    /// A source of nothing but a format.
+    pub fn of(format: &'static dyn Format, encoding: Encoding, options: Options) -> Source {
+        let (versions, period) = (Versions::default(), Period::default());
+        let (name, fields, files, exclude) = (String::new(), Vec::new(), Vec::new(), Vec::new());
+        Source { name, format, encoding, options, table: None, fields, files, versions, period, exclude, budget: None }
+    }
+}
+
+impl Job {
+    /// A job of one source, for reading it without a job file.
+    pub fn of_one(source: Source, timezone: TimeZone) -> Job {
+        Job {
+            name: String::new(),
+            currency: String::new(),
+            timezone,
+            database: None,
+            folder: PathBuf::new(),
+            sha256: String::new(),
+            migrations: None,
+            tables: Vec::new(),
+            sources: vec![source],
+            checks: Vec::new(),
+            expects: Vec::new(),
+        }
+    }
+}
+
 /// How much of a source may go into quarantine: records that are refused, kept as they are, and not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
