@@ -60,22 +60,41 @@ pub fn unpacked_name(path: &str) -> &str {
     path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path)
 }
 
+/// The first `limit` bytes of a file, unpacked where it is packed, and whether there are more.
+pub fn head(file: &Path, limit: u64) -> std::result::Result<(Vec<u8>, bool), String> {
+    let name = file.to_string_lossy();
+    let opened = File::open(file).map_err(|e| io_words(&e))?;
+    let reader = unpacking(&name, opened).map_err(|broken| broken.1)?;
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|e| io_words(&e))?;
+    let more = bytes.len() as u64 > limit;
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok((bytes, more))
+}
+
 /// Unpacks by the ending of the name.
 pub fn unpack(path: &str, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Broken> {
-    let reader: Box<dyn Read> = if path.ends_with(".gz") {
-        Box::new(flate2::read::MultiGzDecoder::new(Cursor::new(bytes)))
-    } else if path.ends_with(".zst") {
-        let decoder = ruzstd::decoding::StreamingDecoder::new(Cursor::new(bytes));
-        Box::new(decoder.map_err(|e| broken(&e.to_string()))?)
-    } else {
+    if unpacked_name(path) == path {
         return Ok(bytes);
-    };
+    }
+    let reader = unpacking(path, Cursor::new(bytes))?;
     let mut unpacked = Vec::new();
     reader.take(LIMIT + 1).read_to_end(&mut unpacked).map_err(|e| broken(&io_words(&e)))?;
     if unpacked.len() as u64 > LIMIT {
         return Err(("too-large", "the file unpacks to more than 1 GiB".to_owned(), "unpack it and split it, if it really is so large"));
     }
     Ok(unpacked)
+}
+
+fn unpacking<'r>(path: &str, packed: impl Read + 'r) -> std::result::Result<Box<dyn Read + 'r>, Broken> {
+    Ok(if path.ends_with(".gz") {
+        Box::new(flate2::read::MultiGzDecoder::new(packed))
+    } else if path.ends_with(".zst") {
+        let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+        Box::new(decoder.map_err(|e| broken(&e.to_string()))?)
+    } else {
+        Box::new(packed)
+    })
 }
 
 fn broken(why: &str) -> Broken {

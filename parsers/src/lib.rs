@@ -12,6 +12,7 @@ mod format;
 pub mod formats;
 mod json;
 mod known_tables;
+pub mod look;
 mod month;
 mod record;
 mod registry;
@@ -19,7 +20,7 @@ mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
 pub use diagnostic::{Diagnostic, Severity, Span, nearest};
-pub use fields::{Field, FieldKind};
+pub use fields::{Field, FieldKind, Reading};
 pub use format::{Context, Format, OptionSpec, OptionValue, Options, OptionsError, Parsed, Tally, Unit, parse};
 pub use formats::exec::heard;
 pub use month::Month;
@@ -28,5 +29,5 @@ pub use registry::{Registry, registry};
 pub use text::{Encoding, Text};
 
 pub use jiff::Timestamp;
-pub use jiff::civil::Date;
+pub use jiff::civil::{Date, DateTime};
 pub use rust_decimal::Decimal;
