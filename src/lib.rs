@@ -9,6 +9,7 @@ pub mod discover;
 pub mod error;
 pub mod evidence;
 pub mod exec;
+pub mod guess;
 pub mod job;
 pub mod load;
 pub mod migrate;

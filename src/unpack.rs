@@ -150,6 +150,23 @@ pub fn unpacked_name(path: &str) -> &str {
     path.strip_suffix(".gz").or_else(|| path.strip_suffix(".zst")).unwrap_or(path)
 }
 
+/// The first `limit` bytes of a file, unpacked where it is packed, and whether there are more.
+pub fn head(location: &Location, path: &str, limit: usize) -> std::result::Result<(Vec<u8>, bool), String> {
+    let mut bytes = Vec::new();
+    let poured = location.pour(path, &mut |piece| {
+        bytes.extend_from_slice(piece);
+        if bytes.len() > limit { Err(Stop::interrupted()) } else { Ok(()) }
+    });
+    match poured {
+        Err(Dry::Broken(_, message, _)) => return Err(message),
+        Err(Dry::Unread(error)) => return Err(io_words(&error)),
+        Ok(_) | Err(Dry::Stopped(_)) => {}
+    }
+    let more = bytes.len() > limit;
+    bytes.truncate(limit);
+    Ok((bytes, more))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

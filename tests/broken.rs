@@ -50,7 +50,7 @@ on_both! {
 }
 
 /// Words with hyphens in the source that are no codes.
-const NO_CODES: [&str; 14] = [
+const NO_CODES: [&str; 19] = [
     "utf-8",
     "windows-1252",
     "latin-1",
@@ -59,9 +59,14 @@ const NO_CODES: [&str; 14] = [
     "electricity-bills-text",
     "tieout-reports",
     "kebab-case",
+    "rent-calculation",
     "shares-vs-total",
     "control-total",
     "bring-your-own",
+    "electricity-bills",
+    "rent-config",
+    "rent-export",
+    "rent-history",
     "after-commit",
     "on-difference",
     "read-only",

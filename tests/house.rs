@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "evidence",
     "error",
     "digest",
@@ -13,6 +13,7 @@ const ORDER: [&str; 18] = [
     "unpack",
     "discover",
     "parse",
+    "guess",
     "assemble",
     "reconcile",
     "store",

@@ -6,6 +6,7 @@ mod broken;
 mod cli;
 mod contributing;
 mod house;
+mod init;
 mod own_files;
 mod parse;
 mod quarantine;

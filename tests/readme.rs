@@ -38,3 +38,16 @@ fn the_transcripts_come_out_exactly_so() {
     let errors = run.stdout.split("\nErrors\n").nth(1).unwrap().split("\n\n").next().unwrap();
     same_as_in_readme("<!-- transcript-of-errors -->", &format!("Errors\n{errors}\n"));
 }
+
+#[test]
+fn from_a_folder_of_files_to_a_database_as_the_page_says() {
+    let env = TestEnv::new(Kind::Sqlite);
+    env.copy_fixture("bring-your-own");
+    std::fs::remove_file(env.path("bring-your-own/tieout.toml")).unwrap();
+    let shown = |args: &[&str]| {
+        let run = env.tieout(args).expect_code(0);
+        format!("$ tieout {}\n{}{}", args.join(" "), run.stdout, run.stderr)
+    };
+    same_as_in_readme("<!-- transcript: tieout init -->", &shown(&["init", "bring-your-own"]));
+    same_as_in_readme("<!-- transcript: tieout run of what init wrote -->", &shown(&["run", "bring-your-own"]));
+}

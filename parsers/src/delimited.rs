@@ -1,12 +1,11 @@
 //! Rows of delimited text with the place of every field. Which columns there are is the caller's business.
 
 use crate::diagnostic::{Severity, Span};
-use crate::format::Context;
 use crate::parsed::{Parsed, Unit};
 use crate::record::Record;
 use crate::text::{Text, line_starts};
 use rust_decimal::Decimal;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// What became of a row.
 pub(crate) enum Account {
@@ -105,7 +104,7 @@ pub(crate) fn last_row_end(text: &str) -> Option<usize> {
 pub(crate) fn rows<'t>(
     text: &'t Text<'t>,
     delimiter: u8,
-    context: &Context<'_>,
+    only: Option<&[Range<usize>]>,
     out: &mut Parsed,
     mut each: impl FnMut(&mut Parsed, Row<'_>) -> Account,
 ) -> ControlFlow<()> {
@@ -143,7 +142,7 @@ pub(crate) fn rows<'t>(
             each(out, row)
         };
         match account {
-            Account::Used(record) => out.take(context, record, row.span(0), lines),
+            Account::Used(record) => out.take(only, record, row.span(0), lines),
             Account::Ignored(rule) => out.tally.ignore(rule, lines),
             Account::Rejected(worth) => {
                 out.tally.rejected += lines;

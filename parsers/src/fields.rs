@@ -113,7 +113,7 @@ pub(crate) const READING: [OptionSpec; 6] = [DECIMAL, THOUSANDS, DATES, NULLS, L
 pub(crate) type Complaint = (&'static str, String, String);
 
 /// How a source writes its values.
-pub(crate) struct Reading<'a> {
+pub struct Reading<'a> {
     decimal: Vec<char>,
     thousands: Vec<char>,
     dates: Vec<String>,
@@ -124,7 +124,8 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(options: &Options, timezone: &'a TimeZone) -> Reading<'a> {
+    /// As a source's settings say.
+    pub fn new(options: &Options, timezone: &'a TimeZone) -> Reading<'a> {
         let thousands = match options.text("thousands", "").chars().next() {
             Some(space) if SPACES.contains(&space) => SPACES.to_vec(),
             other => other.into_iter().collect(),
@@ -138,6 +139,21 @@ impl<'a> Reading<'a> {
             month_from_day: i8::try_from(options.integer("month_from_day", 0)).ok().filter(|n| *n > 0),
             timezone,
         }
+    }
+
+    /// The number that a text stands for, if it is one here.
+    pub fn as_number(&self, text: &str) -> Option<Decimal> {
+        self.number(text).ok()
+    }
+
+    /// The day that a text stands for, if it is one here.
+    pub fn as_day(&self, text: &str) -> Option<Date> {
+        self.date(text).ok()
+    }
+
+    /// The point in time that a text stands for, if it is one here.
+    pub fn as_time(&self, text: &str) -> Option<Timestamp> {
+        self.time(text).ok()
     }
 
     /// The values of a whole row, each field's text by `given`. What is wrong is noted at its `place`, all of it; then

@@ -12,6 +12,7 @@ mod format;
 pub mod formats;
 mod json;
 mod known_tables;
+pub mod look;
 mod month;
 mod parsed;
 mod reader;
@@ -22,7 +23,7 @@ mod text;
 
 pub use amount::{Fault, Money, exact_decimal, swedish_decimal};
 pub use diagnostic::{Diagnostic, Severity, Span, excerpt, nearest};
-pub use fields::{Field, FieldKind};
+pub use fields::{Field, FieldKind, Reading};
 pub use format::{Blocks, Context, Format, OptionSpec, OptionValue, Options, OptionsError};
 pub use formats::exec::heard;
 pub use month::Month;
@@ -33,5 +34,5 @@ pub use registry::{Registry, registry};
 pub use text::{Encoding, Text, Utf8Check};
 
 pub use jiff::Timestamp;
-pub use jiff::civil::Date;
+pub use jiff::civil::{Date, DateTime};
 pub use rust_decimal::Decimal;

@@ -1,11 +1,11 @@
 //! What reading a file gives: records, rejects, diagnostics, and the tally that accounts for every line or value.
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::format::Context;
 use crate::record::{Located, Record};
 use crate::text::Text;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a tally counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,9 +134,9 @@ impl Parsed {
         }
     }
 
-    /// Takes a record, made of so many lines or values, unless only others are asked for.
-    pub fn take(&mut self, context: &Context<'_>, value: Record, span: Span, used: usize) {
-        if context.only.is_some_and(|only| !only.iter().any(|lines| lines.contains(&span.line))) {
+    /// Takes a record, made of so many lines or values, unless `only` others are asked for.
+    pub fn take(&mut self, only: Option<&[Range<usize>]>, value: Record, span: Span, used: usize) {
+        if only.is_some_and(|only| !only.iter().any(|lines| lines.contains(&span.line))) {
             return self.tally.ignore("loaded before", used);
         }
         self.tally.used += used;

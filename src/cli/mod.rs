@@ -3,6 +3,7 @@
 mod completions;
 mod formats;
 mod import;
+mod init;
 mod output;
 mod parse;
 mod records;
@@ -39,6 +40,7 @@ const EXIT_CODES: &str = "Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     Run(run::RunArgs),
     Import(import::ImportArgs),
     Parse(parse::ParseArgs),
@@ -111,6 +113,7 @@ pub fn main() -> ExitCode {
     };
     let output = Output::new(&cli.global);
     let code = match cli.command {
+        Command::Init(args) => init::init(&args, &cli.global, &output),
         Command::Run(args) => run::run(args, &cli.global, &output),
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),

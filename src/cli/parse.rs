@@ -11,7 +11,7 @@ use crate::job::{self, Job, Source};
 use crate::parse::read_file;
 use crate::pipeline;
 use crate::report::finding_text;
-use crate::unpack::{Location, unpacked_name};
+use crate::unpack::{Location, head, unpacked_name};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -154,11 +154,7 @@ fn format(args: &ParseArgs, path: &str, location: &Location) -> Result<&'static 
     let names: Vec<&str> = registry.all().map(|f| f.name()).collect();
     let Some(name) = &args.format else {
         // The beginning of a file says what it is; why the rest cannot be read is told when it is.
-        let mut beginning = Vec::new();
-        let _ = location.pour(path, &mut |bytes| {
-            beginning.extend_from_slice(bytes);
-            Err(Stop::interrupted())
-        });
+        let (beginning, _) = head(location, path, 1 << 20).unwrap_or_default();
         let text = Text::decode(&beginning, Encoding::Auto).map(|t| t.as_str().to_owned()).unwrap_or_default();
         let file_name = args.file.file_name().unwrap_or_default().to_string_lossy();
         return registry.detect(unpacked_name(&file_name), &text).map_err(|claiming| match claiming.as_slice() {

@@ -5,7 +5,7 @@ mod checks;
 mod read;
 mod tables;
 
-pub use read::read;
+pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 
 use crate::evidence::Severity;

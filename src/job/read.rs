@@ -14,7 +14,7 @@ use tieout_parsers::{Encoding, OptionValue, Options, nearest, registry};
 use toml::Spanned;
 
 /// The file name looked for when a folder is given.
-const FILE: &str = "tieout.toml";
+pub const FILE: &str = "tieout.toml";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,9 +91,14 @@ pub fn read(path: &Path) -> Result<Job> {
         };
         Stop::usage(format!("cannot read the job file {shown}: {}", io_words(&error)), hint)
     })?;
-    let at = Place { file: &shown, text: &text };
-    let raw: RawFile = toml::from_str(&text).map_err(|error| at.syntax(&error))?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+    from_text(&shown, &text, folder)
+}
+
+/// Reads the text of a job file that is called `shown` and lies in `folder`.
+pub fn from_text(shown: &str, text: &str, folder: std::path::PathBuf) -> Result<Job> {
+    let at = Place { file: shown, text };
+    let raw: RawFile = toml::from_str(text).map_err(|error| at.syntax(&error))?;
     at.job(raw, folder)
 }
 

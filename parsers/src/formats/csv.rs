@@ -82,7 +82,7 @@ impl Blocks for Known<'_> {
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
-        rows(text, self.delimiter, self.context, out, |out, row| {
+        rows(text, self.delimiter, self.context.only, out, |out, row| {
             let Some((shape, header)) = &self.shape else {
                 return match find_shape(&row) {
                     Ok(found) => {
@@ -122,7 +122,7 @@ impl Blocks for Declared<'_> {
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
-        rows(text, self.delimiter, self.context, out, |out, row| {
+        rows(text, self.delimiter, self.context.only, out, |out, row| {
             if self.header.is_none() {
                 match self.first_row(text, out, row) {
                     Ok(header) => self.header = Some(header),

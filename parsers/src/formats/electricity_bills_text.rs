@@ -119,7 +119,7 @@ impl Blocks for Sections<'_> {
                         let period = Month::billed(due, self.due_day_from);
                         let bill = Bill { provider: provider.to_owned(), due, period, amount };
                         let span = text.span_in_line(number, line.len() - line.trim_start().len());
-                        out.take(self.context, Record::Bill(bill), span, 1);
+                        out.take(self.context.only, Record::Bill(bill), span, 1);
                         self.bills += 1;
                     }
                     Err(fault) => {

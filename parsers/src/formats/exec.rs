@@ -133,7 +133,7 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
             out.tally.ignore("ignored by the program", said.lines);
         } else if let Some(record) = said.record {
             match values(record, &reading, context, text, &span, &mut out) {
-                Some(values) => out.take(context, Record::Row { values }, span, said.lines),
+                Some(values) => out.take(context.only, Record::Row { values }, span, said.lines),
                 None => {
                     out.tally.rejected += said.lines;
                     out.reject(text, span, &raw(text, said.line, said.lines), None);

@@ -90,7 +90,7 @@ impl Blocks for Columns<'_> {
                 row = Err(None); // What it is worth is not sure either.
             }
             match row {
-                Ok(values) => out.take(self.context, Record::Row { values }, span(0), 1),
+                Ok(values) => out.take(self.context.only, Record::Row { values }, span(0), 1),
                 Err(worth) => {
                     out.tally.rejected += 1;
                     out.reject(text, span(0), line, worth);

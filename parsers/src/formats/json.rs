@@ -97,7 +97,7 @@ impl Blocks for Lines<'_> {
             }
             match Node::document(line) {
                 Ok(node) => match row(&mut JsonReader { text, out }, (node, String::new()), &self.reading, self.context) {
-                    Some((record, span, _)) => out.take(self.context, record, span, 1),
+                    Some((record, span, _)) => out.take(self.context.only, record, span, 1),
                     None => out.tally.rejected += 1,
                 },
                 Err(error) => {
@@ -196,7 +196,7 @@ impl Blocks for List<'_> {
             let pointer = pointer(self.list, &n.to_string());
             match row(&mut JsonReader { text, out }, (node, pointer), &self.reading, self.context) {
                 Some((record, span, used)) => {
-                    out.take(self.context, record, span, used);
+                    out.take(self.context.only, record, span, used);
                     out.tally.ignore("not in the mapping", leaves.saturating_sub(used));
                 }
                 None => out.tally.rejected += leaves,

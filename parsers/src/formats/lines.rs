@@ -107,7 +107,7 @@ impl Sections<'_> {
         };
         let place = |field: &Field| text.span_in_line(number, found.name(&field.from).map_or(0, |c| c.start()));
         match self.reading.row(self.context, text, out, |_, field| given(field), |_, field| place(field)) {
-            Ok(values) => out.take(self.context, Record::Row { values }, text.span_in_line(number, 0), 1),
+            Ok(values) => out.take(self.context.only, Record::Row { values }, text.span_in_line(number, 0), 1),
             Err(worth) => {
                 out.tally.rejected += 1;
                 out.reject(text, text.span_in_line(number, 0), line, worth);

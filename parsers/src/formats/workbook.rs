@@ -225,7 +225,7 @@ fn value(cell: &Cell, field: &Field, reading: &Reading<'_>) -> Result<Option<Fie
 }
 
 /// The shortest decimal of a workbook's number, with no more digits than a workbook keeps.
-fn fifteen_digits(text: &str) -> String {
+pub(crate) fn fifteen_digits(text: &str) -> String {
     exact_decimal(text).map_or_else(|| text.to_owned(), |n| n.round_sf(15).unwrap_or(n).normalize().to_string())
 }
 

@@ -6,15 +6,21 @@ use super::{Budget, COLUMNS, Cell, Each, ROWS, Row, bad, choose, package};
 use crate::fields::Complaint;
 use std::io::{BufRead, BufReader};
 
-/// Gives each row of the sheet to `each`.
-pub(crate) fn read(bytes: &[u8], named: &str, each: &mut dyn FnMut(&str, Row<'_>)) -> Result<(), Complaint> {
+/// The names of the sheets.
+pub(crate) fn names(bytes: &[u8]) -> Result<Vec<String>, Complaint> {
     let mut archive = package::look_over(bytes)?;
     let mut names = Vec::new();
-    // Once for the names of all the sheets, then for the one that is meant.
     tables(BufReader::new(archive.by_name("content.xml").map_err(bad)?), |name, _| {
         names.push(name.to_owned());
         Ok(())
     })?;
+    Ok(names)
+}
+
+/// Gives each row of the sheet to `each`.
+pub(crate) fn read(bytes: &[u8], named: &str, each: &mut dyn FnMut(&str, Row<'_>)) -> Result<(), Complaint> {
+    let names = names(bytes)?;
+    let mut archive = package::look_over(bytes)?;
     let sheet = choose(&names, named)?;
     if names.iter().filter(|n| **n == sheet).count() > 1 {
         return Err(bad(format!("there are two sheets `{sheet}`")));

@@ -7,6 +7,13 @@ use jiff::civil::DateTime;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// The names of the sheets.
+pub(crate) fn names(bytes: &[u8]) -> Result<Vec<String>, Complaint> {
+    package::look_over(bytes)?;
+    let book: Xlsx<_> = guarded(|| Xlsx::new(Cursor::new(bytes)))?;
+    Ok(book.sheet_names())
+}
+
 /// Gives each row of the sheet to `each`, with the sheet's name.
 pub(crate) fn read(bytes: &[u8], named: &str, each: &mut dyn FnMut(&str, Row<'_>)) -> Result<(), Complaint> {
     package::look_over(bytes)?;
