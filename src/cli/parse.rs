@@ -124,6 +124,7 @@ fn reading_of(args: &ParseArgs, path: &str, global: &Global) -> Result<(Job, Sou
     }
     let cannot = |e: std::io::Error| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the path");
     let location = if path == "-" { Location::of_input().map_err(cannot)? } else { Location::File(args.file.clone()) };
+    location.open(|_| ()).map_err(cannot)?;
     let (job, source) = match &args.job {
         Some(job) => {
             let job = job::read(job)?;
