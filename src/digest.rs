@@ -45,6 +45,12 @@ pub fn sha256_of(reader: &mut dyn Read) -> std::io::Result<(String, u64)> {
     Ok((text(hash.finalize()), size))
 }
 
+/// The first half of the digest of bytes: enough to tell a table's rows apart.
+pub fn short(bytes: &[u8]) -> u128 {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+}
+
 fn text(digest: impl AsRef<[u8]>) -> String {
     digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }

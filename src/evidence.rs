@@ -192,6 +192,28 @@ impl fmt::Display for Status {
     }
 }
 
+/// How well it is known why two figures are as they are, from the strongest to the weakest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// They are equal.
+    Exact,
+    /// A named rounding rule turns one into the other.
+    RoundingProved,
+    /// The difference is within what rounding so many items can do.
+    RoundingPossible,
+    /// The difference is one item, which is missing or doubled.
+    OneItem,
+    /// One of them is what a superseded version says.
+    Version,
+    /// It fits another period.
+    Period,
+    /// One was derived from the other.
+    Derived,
+    /// Nothing explains it.
+    Unexplained,
+}
+
 /// A figure that went into a check, with the place it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operand {
@@ -209,12 +231,20 @@ pub struct Operand {
     pub column: Option<usize>,
     /// JSON pointer.
     pub pointer: Option<String>,
+    /// Table and recorded key of the row it stands in, while its place is not known.
+    #[serde(skip)]
+    pub row: Option<(String, String)>,
 }
 
 impl Operand {
     /// A figure whose place is not known (yet).
     pub fn new(side: Side, label: impl Into<String>, value: impl Into<String>) -> Operand {
-        Operand { side, label: label.into(), value: value.into(), path: None, line: None, column: None, pointer: None }
+        Operand { side, label: label.into(), value: value.into(), path: None, line: None, column: None, pointer: None, row: None }
+    }
+
+    /// A figure of a database row, known by its recorded key.
+    pub fn of_row(side: Side, table: &str, key: String, value: impl Into<String>) -> Operand {
+        Operand { row: Some((table.to_owned(), key)), ..Operand::new(side, String::new(), value) }
     }
 
     /// The same figure, at a place of a file.
@@ -257,6 +287,9 @@ pub struct Check {
     pub severity: Severity,
     /// Why the difference is there: a rule, or `unexplained`.
     pub explanation: Option<String>,
+    /// How well that is known.
+    #[serde(default)]
+    pub proof: Option<Proof>,
     /// The difference that is tolerated.
     pub tolerance: Option<String>,
     /// Why that tolerance.
@@ -278,6 +311,7 @@ impl Check {
             status: Status::NotRun,
             severity,
             explanation: None,
+            proof: None,
             tolerance: None,
             because: None,
             operands: Vec::new(),

@@ -50,7 +50,7 @@ on_both! {
 }
 
 /// Words with hyphens in the source that are no codes.
-const NO_CODES: [&str; 19] = [
+const NO_CODES: [&str; 22] = [
     "utf-8",
     "windows-1252",
     "latin-1",
@@ -59,6 +59,9 @@ const NO_CODES: [&str; 19] = [
     "electricity-bills-text",
     "tieout-reports",
     "kebab-case",
+    "cross-foot",
+    "half-up",
+    "roll-forward",
     "rent-calculation",
     "shares-vs-total",
     "control-total",

@@ -12,6 +12,7 @@ mod run;
 
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
+use crate::reconcile;
 use crate::report::Outcome;
 use crate::store::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -141,6 +142,9 @@ impl Global {
 
 impl JobArgs {
     fn read(&self) -> Result<Job> {
-        job::read(&self.job)
+        let job = job::read(&self.job)?;
+        // What is wrong with a check is said before anything is read.
+        reconcile::rules(reconcile::KINDS, &job.checks)?;
+        Ok(job)
     }
 }

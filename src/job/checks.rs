@@ -1,26 +1,72 @@
-//! Declared checks (`[[check]]`) and control totals (`[[expect]]`), read and typed.
+//! Declared checks (`[[check]]`) and control totals (`[[expect]]`), read. What the settings of a kind of check mean is its
+//! own business, in `reconcile`.
 
+use super::Expect;
 use super::read::Place;
-use super::{Expect, SumCheck};
-use crate::error::Result;
+use crate::error::{Result, Stop};
 use crate::evidence::Severity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use tieout_parsers::{Decimal, exact_decimal};
 use toml::Spanned;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawCheck {
-    name: Spanned<String>,
-    kind: Spanned<String>,
-    of: Spanned<String>,
-    by: String,
-    equals: Spanned<String>,
-    tolerance: Option<Spanned<RawNumber>>,
-    because: Option<String>,
-    severity: Option<Spanned<String>>,
+/// A check as the job file declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredCheck {
+    /// Its name.
+    pub name: String,
+    /// Its kind, `sum`.
+    pub kind: Setting,
+    /// What it means when it fails.
+    pub severity: Severity,
+    /// The difference that is tolerated.
+    pub tolerance: Decimal,
+    /// Why.
+    pub because: Option<String>,
+    /// What the kind wants to know, by key.
+    pub settings: BTreeMap<String, Setting>,
+    /// Where it stands.
+    pub at: At,
 }
+
+/// A value of a check, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// What is said.
+    pub value: Value,
+    /// Where.
+    pub at: At,
+}
+
+/// A place in the job file, for complaints about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At(String);
+
+impl At {
+    /// A complaint about what stands here.
+    pub fn stop(&self, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
+        let (place, quote) = self.0.split_once('\n').unwrap_or((&self.0, ""));
+        Stop::usage(format!("{place}: {message}\n{quote}"), hint)
+    }
+}
+
+/// What a job file can say in a check.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a text, a whole number, a list of texts, or texts by name")]
+pub enum Value {
+    /// `true`
+    Flag(bool),
+    /// `3`
+    Whole(i64),
+    /// `"text"`
+    Text(String),
+    /// `["one", "two"]`
+    List(Vec<String>),
+    /// `{ sqlite = "…", postgres = "…" }`
+    Map(BTreeMap<String, String>),
+}
+
+pub(super) type RawCheck = BTreeMap<Spanned<String>, Spanned<Value>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,39 +90,48 @@ enum RawNumber {
 }
 
 impl Place<'_> {
-    pub(super) fn check(&self, raw: RawCheck) -> Result<SumCheck> {
-        if raw.kind.get_ref() != "sum" {
-            return Err(self.stop(
-                raw.kind.span(),
-                format!("there is no check kind `{}`", raw.kind.get_ref()),
-                "this version knows the kind \"sum\"",
-            ));
+    pub(super) fn check(&self, raw: RawCheck) -> Result<DeclaredCheck> {
+        let start = raw.keys().map(|k| k.span().start).min().unwrap_or(0);
+        let at = self.at(start..start);
+        let mut settings: BTreeMap<String, Setting> = BTreeMap::new();
+        for (key, value) in raw {
+            settings.insert(key.into_inner(), Setting { at: self.at(value.span()), value: value.into_inner() });
         }
-        let of = raw.of.get_ref().split_once('.').filter(|(t, c)| !t.is_empty() && !c.is_empty());
-        let of =
-            of.ok_or_else(|| self.stop(raw.of.span(), "`of` names a table and a column", "write it like \"ElectricityBill.amount\""))?;
-        let equals = raw.equals.get_ref().strip_suffix(']').and_then(|e| e.split_once('['));
-        let equals = equals.ok_or_else(|| {
-            self.stop(raw.equals.span(), "`equals` names a configuration table and a key", "write it like \"RentConfig[el]\"")
-        })?;
-        let tolerance = raw.tolerance.map_or(Ok(Decimal::ZERO), |t| self.number(&t))?;
-        if tolerance.is_sign_negative() && !tolerance.is_zero() {
-            return Err(self.stop(raw.name.span(), "a tolerance is not negative", "write how far the sums may be apart"));
-        }
-        let because = raw.because.filter(|b| !b.trim().is_empty());
-        if !tolerance.is_zero() && because.is_none() {
-            return Err(self.stop(raw.name.span(), "a tolerance needs a reason", "say `because = \"…\"`: an auditor will ask"));
-        }
-        let owned = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
-        let words = [("error", Severity::Error), ("warning", Severity::Warning), ("info", Severity::Info)];
-        let severity = match raw.severity {
-            None => Severity::Error,
-            Some(word) => words.iter().find(|(w, _)| w == word.get_ref()).map(|w| w.1).ok_or_else(|| {
-                self.stop(word.span(), format!("`{}` is no severity", word.get_ref()), "write \"error\", \"warning\" or \"info\"")
-            })?,
+        let mut text = |key: &str| match settings.remove(key) {
+            None => Ok(None),
+            Some(Setting { value: Value::Text(text), at }) => Ok(Some((text, at))),
+            Some(other) => Err(other.at.stop(format!("`{key}` is a text"), format!("write {key} = \"…\""))),
         };
-        let (of, equals) = (owned(of), owned(equals));
-        Ok(SumCheck { name: raw.name.into_inner(), of, by: raw.by, equals, tolerance, because, severity })
+        let (name, _) = text("name")?.ok_or_else(|| at.stop("the check has no name", "write name = \"…\""))?;
+        let (kind, kind_at) =
+            text("kind")?.ok_or_else(|| at.stop("the check has no kind", "write kind = \"sum\", or another; see the README"))?;
+        let because = text("because")?.map(|b| b.0).filter(|b| !b.trim().is_empty());
+        let words = [("error", Severity::Error), ("warning", Severity::Warning), ("info", Severity::Info)];
+        let severity = match text("severity")? {
+            None => Severity::Error,
+            Some((word, at)) => words
+                .iter()
+                .find(|(w, _)| *w == word)
+                .map(|w| w.1)
+                .ok_or_else(|| at.stop(format!("`{word}` is no severity"), "write \"error\", \"warning\" or \"info\""))?,
+        };
+        let tolerance = match settings.remove("tolerance") {
+            None => Decimal::ZERO,
+            Some(Setting { value: Value::Whole(n), .. }) if n >= 0 => n.into(),
+            Some(Setting { value: Value::Text(text), at }) => exact_decimal(&text).filter(|n| !n.is_sign_negative()).ok_or_else(|| {
+                at.stop(format!("`{text}` is no tolerance"), "write how far the sides may be apart, such as \"0.50\"; it is not negative")
+            })?,
+            Some(other) => return Err(other.at.stop("this is no tolerance", "write a number in quotation marks, such as \"0.50\"")),
+        };
+        if !tolerance.is_zero() && because.is_none() {
+            return Err(at.stop("a tolerance needs a reason", "say `because = \"…\"`: an auditor will ask"));
+        }
+        let kind = Setting { value: Value::Text(kind), at: kind_at };
+        Ok(DeclaredCheck { name, kind, severity, tolerance, because, settings, at })
+    }
+
+    fn at(&self, span: std::ops::Range<usize>) -> At {
+        At(self.stop(span, "", "").message.replacen(": \n", "\n", 1))
     }
 
     pub(super) fn expect(&self, raw: RawExpect) -> Result<Expect> {

@@ -5,10 +5,10 @@ mod checks;
 mod read;
 mod tables;
 
+pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 
-use crate::evidence::Severity;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 use tieout_parsers::{Decimal, Encoding, Field, Format, Options};
@@ -34,7 +34,7 @@ pub struct Job {
     /// The sources, in the file's order.
     pub sources: Vec<Source>,
     /// The declared checks.
-    pub checks: Vec<SumCheck>,
+    pub checks: Vec<DeclaredCheck>,
     /// The control totals.
     pub expects: Vec<Expect>,
 }
@@ -142,25 +142,6 @@ pub struct Exclude {
     pub by: Option<String>,
     /// Since when.
     pub on: Option<String>,
-}
-
-/// A check that the sum of a column, by month, equals a configuration value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SumCheck {
-    /// Its name.
-    pub name: String,
-    /// The table and column summed.
-    pub of: (String, String),
-    /// The column with the month.
-    pub by: String,
-    /// The configuration table and its key.
-    pub equals: (String, String),
-    /// The difference tolerated.
-    pub tolerance: Decimal,
-    /// Why.
-    pub because: Option<String>,
-    /// What a difference beyond it means.
-    pub severity: Severity,
 }
 
 /// Control totals of a table, stated beforehand.

@@ -1,21 +1,21 @@
 //! What happens within the transaction: schema, rows, and every check over what the database then holds.
 
-use super::{Command, Request, record_files, sources};
+use super::{Command, Request, checks, record_files, sources};
 use crate::assemble::{
     self, Archive, Calculation, Existing, People, Person, bill_rows, calculations, config_rows, ledger_rows, ledger_table, tables,
     tenant_rows,
 };
 use crate::error::{Result, Stop};
-use crate::evidence::{Check, Operand, Severity, Side};
-use crate::job::{Expect, Job, SumCheck};
+use crate::evidence::{Check, Severity};
+use crate::job::Job;
 use crate::load::load;
 use crate::migrate::{Step, bring_up};
-use crate::reconcile::{Item, Target, Totals, control_totals, residency, shares, sum_by_month};
+use crate::reconcile::{residency, shares};
 use crate::report::Outcome;
 use crate::store::{Run, Store};
-use crate::table::{Canonical, Kind, Role, Row, Table, spoken_key};
+use crate::table::{Canonical, Kind, Row, Table};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tieout_parsers::{Decimal, Month, Record, Tenant, exact_decimal};
 
 /// Schema, data and checks, in the caller's transaction.
@@ -68,15 +68,9 @@ pub(super) fn load_and_check(
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
     if crate::parse::blocked(&outcome.findings) {
-        declared_checks_not_run(job, outcome);
-        return Ok(());
+        return declared_checks_not_run(job, outcome);
     }
-    for check in &job.checks {
-        outcome.checks.extend(sum_check(job, store, check)?);
-    }
-    for expect in &job.expects {
-        outcome.checks.extend(control(store, expect)?);
-    }
+    outcome.checks.extend(checks::declared(job, store, &calculations, id)?);
     Ok(())
 }
 
@@ -89,22 +83,21 @@ pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome:
         outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
     }
     sources::mark(outcome, &calculations);
-    declared_checks_not_run(archive.job, outcome);
+    declared_checks_not_run(archive.job, outcome)
+}
+
+const MEND_FIRST: &str = "the files must be mended first";
+
+/// The checks over what the database would hold, when nothing could be written to it.
+fn declared_checks_not_run(job: &Job, outcome: &mut Outcome) -> Result<()> {
+    for rule in checks::rules(job)? {
+        outcome.checks.extend(rule.missing(MEND_FIRST));
+    }
     Ok(())
 }
 
-const MEND_FIRST: &str = "not run: the files must be mended first";
-
-/// The checks over what the database would hold, when nothing could be written to it.
-fn declared_checks_not_run(job: &Job, outcome: &mut Outcome) {
-    outcome.checks.extend(job.checks.iter().map(|c| not_run(&c.name, "every month", c.severity)));
-    for expect in &job.expects {
-        outcome.checks.extend(control_totals(expect, Err(MEND_FIRST)));
-    }
-}
-
 fn not_run(name: &str, group: &str, severity: Severity) -> Check {
-    Check { explanation: Some(MEND_FIRST.to_owned()), ..Check::new(name, group, severity) }
+    Check { explanation: Some(format!("not run: {MEND_FIRST}")), ..Check::new(name, group, severity) }
 }
 
 /// The checks over the files alone.
@@ -206,98 +199,4 @@ fn bill_sums(store: &mut Store) -> Result<BTreeMap<Month, Decimal>> {
         })?;
     }
     Ok(sums)
-}
-
-/// A declared sum check over what the database holds now, with its operands traced to the files.
-fn sum_check(job: &Job, store: &mut Store, check: &SumCheck) -> Result<Vec<Check>> {
-    let domain = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
-    let known: Vec<&Table> = domain.iter().chain(job.tables.iter().map(|d| &d.table)).collect();
-    let (rows, config) = (&check.of.0, &check.equals.0);
-    let table = known.iter().find(|t| t.name == *rows);
-    let keys: Vec<&str> = table.map(|t| t.with(&[Role::Key]).map(|(_, c)| &*c.name).collect()).unwrap_or_default();
-    let kinds: Vec<Kind> = table.map(|t| t.with(&[Role::Key]).map(|(_, c)| c.kind).collect()).unwrap_or_default();
-    let columns: Vec<&str> = keys.iter().copied().chain([check.by.as_str(), check.of.1.as_str()]).collect();
-    for (table, columns) in [(rows, columns.clone()), (config, vec!["key", "period", "value"])] {
-        if let Some(missing) = missing(store, table, &columns)? {
-            return Ok(vec![Check { explanation: Some(missing), ..Check::new(&check.name, "every month", check.severity) }]);
-        }
-    }
-    let (mut items, mut unreadable) = (Vec::new(), None);
-    store.column_texts(rows, &columns, |row| {
-        let key: Vec<Option<String>> = row.iter().zip(&kinds).map(|(t, k)| t.as_deref().map(|t| k.canonical(t))).collect();
-        let (month, amount) = (month_of(row[keys.len()].as_deref()), row[keys.len() + 1].as_deref());
-        match month.zip(amount.and_then(exact_decimal)) {
-            Some((month, amount)) => {
-                let operand = Operand::new(Side::Actual, serde_json::to_string(&key).unwrap_or_default(), amount.normalize().to_string());
-                items.push(Item { month, amount, operand });
-            }
-            None => unreadable = Some(format!("a row of {rows} has no month or no number: {}", amount.unwrap_or("empty"))),
-        }
-        Ok(())
-    })?;
-    let mut targets = BTreeMap::new();
-    store.column_texts(config, &["key", "period", "value"], |row| {
-        if row[0].as_deref() != Some(&check.equals.1) {
-            return Ok(());
-        }
-        match month_of(row[1].as_deref()).zip(row[2].as_deref().and_then(exact_decimal)) {
-            Some((month, amount)) => {
-                let key = serde_json::to_string(&[&check.equals.1, &month.canonical()]).unwrap_or_default();
-                let operand = Operand::new(Side::Expected, key, amount.normalize().to_string());
-                targets.insert(month, Target { amount, operand, derived: false });
-            }
-            None => unreadable = Some(format!("a value of {config}[{}] has no month or is no number", check.equals.1)),
-        }
-        Ok(())
-    })?;
-    let summed = format!("{rows}.{}", check.of.1);
-    let written = store.written(config, &targets.values().map(|t| t.operand.label.clone()).collect())?;
-    for target in targets.values_mut() {
-        target.derived = written.get(&target.operand.label).is_some_and(|w| w.derived.as_deref() == Some(&summed));
-    }
-    let mut checks = sum_by_month(check, items, targets);
-    trace(store, rows, config, &mut checks)?;
-    if let Some(why) = unreadable {
-        checks.push(Check { explanation: Some(why), ..Check::new(&check.name, "unreadable rows", check.severity) });
-    }
-    Ok(checks)
-}
-
-/// Puts names and places to operands that were labelled by their recorded key.
-fn trace(store: &mut Store, rows: &str, config: &str, checks: &mut [Check]) -> Result<()> {
-    for (side, table) in [(Side::Actual, rows), (Side::Expected, config)] {
-        let mut operands: Vec<&mut Operand> = checks.iter_mut().flat_map(|c| &mut c.operands).filter(|o| o.side == side).collect();
-        let written = store.written(table, &operands.iter().map(|o| o.label.clone()).collect::<BTreeSet<_>>())?;
-        for operand in &mut operands {
-            if let Some(w) = written.get(&operand.label) {
-                (operand.path, operand.line, operand.column, operand.pointer) = (w.path.clone(), w.line, w.column, w.pointer.clone());
-            }
-            operand.label = spoken_key(&operand.label);
-        }
-    }
-    Ok(())
-}
-
-/// Control totals over what the database holds now.
-fn control(store: &mut Store, expect: &Expect) -> Result<Vec<Check>> {
-    let columns = Totals::columns(expect);
-    if let Some(missing) = missing(store, &expect.table, &columns)? {
-        return Ok(control_totals(expect, Err(&missing)));
-    }
-    let mut totals = Totals::default();
-    let read: Vec<&str> = if columns.is_empty() { Vec::new() } else { columns.clone() };
-    store.column_texts(&expect.table, &read, |row| {
-        totals.add(expect, columns.iter().copied().zip(row.iter().map(Option::as_deref)));
-        Ok(())
-    })?;
-    Ok(control_totals(expect, Ok(&totals)))
-}
-
-/// What a check would need of a table and is not there.
-fn missing(store: &mut Store, table: &str, columns: &[&str]) -> Result<Option<String>> {
-    let Some(shape) = store.table_shape(table)? else {
-        return Ok(Some(format!("not run: the database has no table {table}")));
-    };
-    let absent = columns.iter().find(|c| shape.column(c).is_none());
-    Ok(absent.map(|c| format!("not run: the table {table} has no column {c}")))
 }

@@ -1,6 +1,7 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod checks;
 mod inside;
 mod sources;
 

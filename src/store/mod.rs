@@ -175,6 +175,32 @@ impl Store {
         }
     }
 
+    /// Runs a query of the user's, one statement, within the open transaction; each of its rows as texts. Whatever else it
+    /// does is undone.
+    pub fn ask(&mut self, query: &str, each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+        self.execute("SAVEPOINT tieout_ask")?;
+        let asked = self.ask_within(query.trim().trim_end_matches(';'), each);
+        self.execute("ROLLBACK TO SAVEPOINT tieout_ask; RELEASE SAVEPOINT tieout_ask")?;
+        asked
+    }
+
+    fn ask_within(&mut self, query: &str, each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+        // A view can only be made of a query, and says what its columns are called.
+        self.change(&format!("CREATE TEMP VIEW tieout_ask AS {query}"), &[])?;
+        let names = if self.is_postgres() {
+            self.select(
+                &["attname"],
+                "FROM pg_attribute WHERE attrelid = 'pg_temp.tieout_ask'::regclass AND attnum > 0 ORDER BY attnum",
+                &[],
+            )?
+        } else {
+            self.select(&["name"], "FROM pragma_table_info('tieout_ask') ORDER BY cid", &[])?
+        };
+        let names: Vec<String> = names.into_iter().filter_map(|mut row| row[0].take()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.column_texts("tieout_ask", &names, each)
+    }
+
     /// Begins a transaction that no other writer can get in front of.
     pub fn begin(&mut self) -> Result<()> {
         let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };

@@ -209,6 +209,33 @@ impl Store {
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
+    /// The last run of a job that went through before this one, and the figures of its checks by name and group: what its
+    /// actual side was.
+    pub fn last_balances(&mut self, job: &str, run: i64) -> Result<(i64, BTreeMap<(String, String), String>)> {
+        let run = run.to_string();
+        let from = "FROM tieout_run WHERE job = $1 AND status <> 'failed' AND id < CAST($2 AS BIGINT)";
+        let last = self.select(&["max(id)"], from, &[Some(job), Some(&run)])?;
+        let Some(last) = number(&last, 0) else { return Ok((0, BTreeMap::new())) };
+        let from = "FROM tieout_check WHERE run_id = CAST($1 AS BIGINT)";
+        let rows = self.select(&["name", "group_name", "actual"], from, &[Some(&last.to_string())])?;
+        let checks = rows.into_iter().filter_map(|mut r| Some(((r[0].take()?, r[1].take()?), r[2].take()?)));
+        Ok((last, checks.collect()))
+    }
+
+    /// What was written to a table behind that run: each row's content before and after, as recorded.
+    pub fn changes_since(
+        &mut self,
+        table: &str,
+        run: i64,
+        mut each: impl FnMut(Option<String>, Option<String>) -> Result<()>,
+    ) -> Result<()> {
+        let from = "FROM tieout_change WHERE table_name = $1 AND run_id > CAST($2 AS BIGINT) AND operation <> 'adopt' ORDER BY id";
+        self.for_each(&["before", "after"], from, &[Some(table), Some(&run.to_string())], |mut row| {
+            let (before, after) = (row[0].take(), row[1].take());
+            each(before, after)
+        })
+    }
+
     /// The keys of a table's rows that an import of ours inserted.
     pub fn inserted_keys(&mut self, table: &str) -> Result<BTreeSet<String>> {
         if !self.has_table("tieout_change")? {

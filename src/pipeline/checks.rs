@@ -1,0 +1,183 @@
+//! The declared checks over what the database holds: each table is read once, and its rows are given to every rule that wants
+//! them. What the rules say is in `reconcile`.
+
+use crate::assemble::{Calculation, Standing, ledger_table, tables};
+use crate::error::Result;
+use crate::evidence::{Check, Operand, Severity};
+use crate::job::Job;
+use crate::reconcile::{self, Cells, Control, KINDS, Recorded, Rule, World};
+use crate::store::Store;
+use crate::table::{Kind, Role, Table, spoken_key};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The rules that a job declares: its checks and its control totals.
+pub(super) fn rules(job: &Job) -> Result<Vec<Box<dyn Rule>>> {
+    let declared = reconcile::rules(KINDS, &job.checks)?.into_iter();
+    let expected =
+        job.expects.iter().map(|expect| Box::new(Control::new("control-total", Severity::Error, expect.clone())) as Box<dyn Rule>);
+    Ok(declared.chain(expected).collect())
+}
+
+/// A rule's wish for the rows of a table.
+struct Wish {
+    rule: usize,
+    need: usize,
+    /// Where in the columns that are read each wanted one is.
+    at: Vec<usize>,
+}
+
+/// What is read of a table, and for whom.
+#[derive(Default)]
+struct Reading {
+    columns: Vec<String>,
+    wishes: Vec<Wish>,
+}
+
+impl Reading {
+    fn place(&mut self, column: &str) -> usize {
+        self.columns.iter().position(|c| c == column).unwrap_or_else(|| {
+            self.columns.push(column.to_owned());
+            self.columns.len() - 1
+        })
+    }
+}
+
+/// Every declared check over what the database holds now, its operands traced to the files.
+pub(super) fn declared(job: &Job, store: &mut Store, calculations: &[Calculation<'_>], run: i64) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    let mut rules: Vec<Option<Box<dyn Rule>>> = rules(job)?.into_iter().map(Some).collect();
+    let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
+    for (n, slot) in rules.iter_mut().enumerate() {
+        let Some(rule) = slot else { continue };
+        let needs = rule.needs();
+        let missing = needs.iter().find_map(|need| missing(store, &need.table, &need.columns).transpose()).transpose()?;
+        if let Some(why) = missing {
+            checks.extend(rule.missing(&why));
+            *slot = None;
+            continue;
+        }
+        for (need, wanted) in needs.into_iter().enumerate() {
+            let reading = readings.entry(wanted.table).or_default();
+            let at = wanted.columns.iter().map(|c| reading.place(c)).collect();
+            reading.wishes.push(Wish { rule: n, need, at });
+        }
+    }
+    read(job, store, readings, &mut rules)?;
+    query(store, &mut rules, &mut checks)?;
+    let mut world = World { superseded: superseded(calculations), ..World::default() };
+    let opened = store.last_balances(&job.name, run)?;
+    changes(store, &mut rules, opened.0)?;
+    world.last = opened.1;
+    for (table, keys) in rules.iter().flatten().flat_map(|r| r.asks()) {
+        for (key, written) in store.written(&table, &keys)? {
+            world.derived.extend(written.derived.map(|from| ((table.clone(), key), from)));
+        }
+    }
+    checks.extend(rules.into_iter().flatten().flat_map(|rule| rule.finish(&world)));
+    trace(store, &mut checks)?;
+    Ok(checks)
+}
+
+fn read(job: &Job, store: &mut Store, readings: BTreeMap<String, Reading>, rules: &mut [Option<Box<dyn Rule>>]) -> Result<()> {
+    let known = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
+    let known: Vec<&Table> = known.iter().chain(job.tables.iter().map(|d| &d.table)).collect();
+    for (name, mut reading) in readings {
+        let wanted = reading.columns.len();
+        let keys = known.iter().find(|t| t.name == *name).into_iter().flat_map(|t| t.with(&[Role::Key]));
+        let mut key: Vec<(usize, Kind)> = keys.map(|(_, c)| (reading.place(&c.name), c.kind)).collect();
+        if missing(store, &name, &reading.columns)?.is_some() {
+            // A table of the user's own: its rows have no key that we recorded.
+            reading.columns.truncate(wanted);
+            key.clear();
+        }
+        let columns: Vec<&str> = reading.columns.iter().map(String::as_str).collect();
+        store.column_texts(&name, &columns, |row| {
+            for wish in &reading.wishes {
+                if let Some(rule) = &mut rules[wish.rule] {
+                    rule.row(wish.need, &Cells { row: &row, at: &wish.at, key: &key });
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The users' own queries.
+fn query(store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], checks: &mut Vec<Check>) -> Result<()> {
+    let postgres = store.is_postgres();
+    for slot in rules {
+        let Some(rule) = slot else { continue };
+        let Some(sql) = rule.query(postgres).map(str::to_owned) else { continue };
+        let failed = if sql.is_empty() {
+            Some("it has no query for this database".to_owned())
+        } else {
+            let asked = store.ask(&sql, |row| {
+                rule.row(0, &Cells { row: &row, at: &[], key: &[] });
+                Ok(())
+            });
+            asked.err().map(|stop| stop.message)
+        };
+        if let Some(why) = failed {
+            checks.extend(rule.missing(&why));
+            *slot = None;
+        }
+    }
+    Ok(())
+}
+
+/// What was written since the last balances were struck.
+fn changes(store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], since: i64) -> Result<()> {
+    for rule in rules.iter_mut().flatten() {
+        let Some(table) = rule.changes_of().map(str::to_owned) else { continue };
+        store.changes_since(&table, since, |before, after| {
+            let read = |text: Option<String>| -> Recorded { text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default() };
+            rule.change(&read(before), &read(after));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// What superseded calculations said of the configuration.
+fn superseded(calculations: &[Calculation<'_>]) -> BTreeMap<(String, tieout_parsers::Month), Vec<(tieout_parsers::Decimal, String)>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for calculation in calculations.iter().filter(|c| c.standing == Standing::Superseded) {
+        for constant in &calculation.rent.constants {
+            let at = (constant.key.clone(), calculation.rent.config_period());
+            found.entry(at).or_default().push((constant.value, calculation.name().to_owned()));
+        }
+    }
+    found
+}
+
+/// Puts names and places to operands that are known by their row.
+fn trace(store: &mut Store, checks: &mut [Check]) -> Result<()> {
+    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (table, key) in checks.iter().flat_map(|c| &c.operands).filter_map(|o| o.row.as_ref()) {
+        wanted.entry(table.clone()).or_default().insert(key.clone());
+    }
+    let mut written = BTreeMap::new();
+    for (table, keys) in wanted {
+        let found = store.written(&table, &keys)?;
+        written.insert(table, found);
+    }
+    for operand in checks.iter_mut().flat_map(|c| &mut c.operands) {
+        let Some((table, key)) = operand.row.take() else { continue };
+        if let Some(w) = written.get(&table).and_then(|t| t.get(&key)) {
+            let place = Operand { path: w.path.clone(), line: w.line, column: w.column, pointer: w.pointer.clone(), ..operand.clone() };
+            *operand = place;
+        }
+        operand.label = if key.is_empty() { format!("a row of {table}") } else { spoken_key(&key) };
+    }
+    Ok(())
+}
+
+/// What a check would need of a table and is not there.
+fn missing(store: &mut Store, table: &str, columns: &[String]) -> Result<Option<String>> {
+    let Some(shape) = store.table_shape(table)? else {
+        return Ok(Some(format!("the database has no table {table}")));
+    };
+    let absent = columns.iter().find(|c| shape.column(c).is_none());
+    Ok(absent.map(|c| format!("the table {table} has no column {c}")))
+}

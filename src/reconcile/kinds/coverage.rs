@@ -1,0 +1,131 @@
+//! `coverage`: months that something should have and does not: gaps between the first and the last month of each group, and
+//! months that another table knows.
+
+use crate::error::Result;
+use crate::evidence::{Check, Status};
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Side, Template, World, group_name};
+use crate::table::Kind as Holds;
+use std::collections::{BTreeMap, BTreeSet};
+use tieout_parsers::Month;
+
+/// The kind.
+pub(super) const KIND: Kind = Kind {
+    name: "coverage",
+    about: "months without a row, within each group's span or where another table has some",
+    settings: &["of", "by", "against", "from", "to"],
+    make: |declared| Ok(Box::new(Coverage::new(declared)?)),
+};
+
+struct Coverage {
+    template: Template,
+    of: Side,
+    by: Vec<String>,
+    against: Option<Against>,
+    from: Option<Month>,
+    to: Option<Month>,
+    months: BTreeMap<String, BTreeSet<Month>>,
+    known: BTreeSet<Month>,
+}
+
+/// Where else months are known from: a column, or a key of a configuration table.
+struct Against {
+    need: Need,
+    key: Option<String>,
+    words: String,
+}
+
+impl Coverage {
+    fn new(declared: &Declared<'_>) -> Result<Coverage> {
+        let against = match declared.text("against")? {
+            None => None,
+            Some(text) => Some(match text.strip_suffix(']').and_then(|t| t.split_once('[')) {
+                Some((table, key)) => Against {
+                    need: Need { table: table.to_owned(), columns: vec!["period".into(), "key".into()] },
+                    key: Some(key.to_owned()),
+                    words: text.to_owned(),
+                },
+                None => {
+                    let side = declared.side("against", "RentLedger.period")?;
+                    Against { need: Need { table: side.table, columns: vec![side.column] }, key: None, words: text.to_owned() }
+                }
+            }),
+        };
+        let month = |key| match declared.text(key)? {
+            None => Ok(None),
+            Some(text) => match Month::parse(text) {
+                Some(month) => Ok(Some(month)),
+                None => Err(declared.at(key).stop(format!("`{text}` is no month"), "write it as \"2025-02\"")),
+            },
+        };
+        Ok(Coverage {
+            template: declared.check(),
+            of: declared.side("of", "ElectricityBill.billPeriod")?,
+            by: declared.list("by")?,
+            against,
+            from: month("from")?,
+            to: month("to")?,
+            months: BTreeMap::new(),
+            known: BTreeSet::new(),
+        })
+    }
+
+    fn group(&self, group: &str, months: &BTreeSet<Month>) -> Check {
+        let mut check = self.template.group(group);
+        let first = self.from.or(months.first().copied());
+        let last = self.to.or(months.last().copied());
+        let span = first.zip(last).map(|(first, last)| (0..=first.until(last)).map(move |n| first.plus(n)));
+        let mut wanted: BTreeSet<Month> = span.into_iter().flatten().collect();
+        let within = |m: &&Month| self.from.is_none_or(|f| **m >= f) && self.to.is_none_or(|t| **m <= t);
+        wanted.extend(self.known.iter().filter(within));
+        let missing: Vec<String> = wanted.difference(months).map(Month::to_string).collect();
+        check.expected = Some(wanted.len().to_string());
+        check.actual = Some((wanted.len() - missing.len()).to_string());
+        check.difference = Some(if missing.is_empty() { "0".into() } else { format!("-{}", missing.len()) });
+        check.status = if missing.is_empty() { Status::Match } else { Status::Difference };
+        let shown = missing.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
+        let more = if missing.len() > 12 { format!(" and {} more", missing.len() - 12) } else { String::new() };
+        check.explanation = (!missing.is_empty()).then(|| format!("no row for {shown}{more}"));
+        check
+    }
+}
+
+/// The month of a text that a database gives.
+fn month(text: Option<&str>) -> Option<Month> {
+    Holds::Date.canonical(text?).get(..7).and_then(Month::parse)
+}
+
+impl Rule for Coverage {
+    fn needs(&self) -> Vec<Need> {
+        let columns = std::iter::once(&self.of.column).chain(&self.by).cloned().collect();
+        let of = Need { table: self.of.table.clone(), columns };
+        std::iter::once(of).chain(self.against.as_ref().map(|a| a.need.clone())).collect()
+    }
+
+    fn row(&mut self, need: usize, row: &Cells<'_>) {
+        let Some(month) = month(row.get(0)) else { return };
+        if need == 1 {
+            let key = self.against.as_ref().and_then(|a| a.key.as_deref());
+            if key.is_none() || row.get(1) == key {
+                self.known.insert(month);
+            }
+            return;
+        }
+        let group: Vec<Option<&str>> = (1..=self.by.len()).map(|n| row.get(n)).collect();
+        self.months.entry(group_name(&group)).or_default().insert(month);
+    }
+
+    fn missing(&self, why: &str) -> Vec<Check> {
+        vec![self.template.not_run("every month", why)]
+    }
+
+    fn finish(self: Box<Self>, _world: &World) -> Vec<Check> {
+        if self.months.is_empty() && self.known.is_empty() {
+            return vec![self.template.not_run("every month", &format!("{} has no rows", self.of.table))];
+        }
+        let all = self.against.as_ref().map_or("all months".to_owned(), |a| format!("against {}", a.words));
+        let nothing = BTreeMap::from([(String::new(), BTreeSet::new())]);
+        let months = if self.months.is_empty() { &nothing } else { &self.months };
+        let named = |group: &str| if group.is_empty() { all.clone() } else { group.to_owned() };
+        months.iter().map(|(group, months)| self.group(&named(group), months)).collect()
+    }
+}

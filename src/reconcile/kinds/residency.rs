@@ -1,0 +1,96 @@
+//! `residency`: rows of a month about somebody, who must have been there in it by another table's two days.
+
+use crate::error::Result;
+use crate::evidence::{Check, Operand, Side as Of, Status};
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Side, Template, World, keep};
+use crate::table::Kind as Holds;
+use std::collections::HashMap;
+use tieout_parsers::{Date, Month};
+
+/// The kind.
+pub(super) const KIND: Kind = Kind {
+    name: "residency",
+    about: "rows of a month about somebody who was not there in it",
+    settings: &["of", "period", "in", "from", "to"],
+    make: |declared| Ok(Box::new(Validity::new(declared)?)),
+};
+
+struct Validity {
+    template: Template,
+    of: Side,
+    period: String,
+    into: Side,
+    from: String,
+    to: String,
+    /// First and last day, by who it is.
+    there: HashMap<String, (Option<Date>, Option<Date>)>,
+    /// Who and when, with the row's key: rows may come before those of the other table.
+    rows: HashMap<(String, Month), (u64, String)>,
+}
+
+impl Validity {
+    fn new(declared: &Declared<'_>) -> Result<Validity> {
+        Ok(Validity {
+            template: declared.check(),
+            of: declared.side("of", "RentLedger.tenantId")?,
+            period: declared.required("period", "period")?.to_owned(),
+            into: declared.side("in", "Tenant.id")?,
+            from: declared.required("from", "startDate")?.to_owned(),
+            to: declared.required("to", "departureDate")?.to_owned(),
+            there: HashMap::new(),
+            rows: HashMap::new(),
+        })
+    }
+}
+
+fn day(text: Option<&str>) -> Option<Date> {
+    Holds::Date.canonical(text?).get(..10)?.parse().ok()
+}
+
+impl Rule for Validity {
+    fn needs(&self) -> Vec<Need> {
+        vec![
+            Need { table: self.of.table.clone(), columns: vec![self.of.column.clone(), self.period.clone()] },
+            Need { table: self.into.table.clone(), columns: vec![self.into.column.clone(), self.from.clone(), self.to.clone()] },
+        ]
+    }
+
+    fn row(&mut self, need: usize, row: &Cells<'_>) {
+        let Some(who) = row.get(0) else { return };
+        if need == 1 {
+            self.there.insert(who.to_owned(), (day(row.get(1)), day(row.get(2))));
+        } else if let Some(date) = day(row.get(1)) {
+            self.rows.entry((who.to_owned(), Month::of(date))).or_insert_with(|| (0, row.key())).0 += 1;
+        }
+    }
+
+    fn missing(&self, why: &str) -> Vec<Check> {
+        vec![self.template.not_run("all rows", why)]
+    }
+
+    fn finish(self: Box<Self>, _world: &World) -> Vec<Check> {
+        let rows: u64 = self.rows.values().map(|r| r.0).sum();
+        if rows == 0 {
+            return vec![self.template.not_run("all rows", &format!("{} has no rows with a month", self.of.table))];
+        }
+        let outside = |who: &String, month: &Month| match self.there.get(who) {
+            None => true,
+            Some((from, to)) => from.is_some_and(|f| f > month.last()) || to.is_some_and(|t| t < month.first()),
+        };
+        let mut wrong: Vec<(&(String, Month), &(u64, String))> = self.rows.iter().filter(|((who, month), _)| outside(who, month)).collect();
+        wrong.sort();
+        let count: u64 = wrong.iter().map(|w| w.1.0).sum();
+        let mut check = self.template.group("all rows");
+        check.expected = Some(rows.to_string());
+        check.actual = Some((rows - count).to_string());
+        check.difference = Some(if count == 0 { "0".into() } else { format!("-{count}") });
+        check.status = if count == 0 { Status::Match } else { Status::Difference };
+        let named: Vec<String> = wrong.iter().take(3).map(|((who, month), _)| format!("{who} in {month}")).collect();
+        check.explanation = (count > 0)
+            .then(|| format!("{count} rows are about a month in which nobody of that {} was there: {}", self.of.column, named.join(", ")));
+        for ((_, month), (_, key)) in wrong.into_iter().take(OPERANDS) {
+            keep(&mut check.operands, || Operand::of_row(Of::Actual, &self.of.table, key.clone(), month.to_string()));
+        }
+        vec![check]
+    }
+}
