@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod broken;
+mod checks;
 mod cli;
 mod contributing;
 mod house;

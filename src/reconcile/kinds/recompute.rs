@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::evidence::{Check, Operand, Side as Of, Status};
 use crate::reconcile::formula::Formula;
 use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Side, Template, World, keep};
+use crate::table::Kind as Holds;
 use tieout_parsers::exact_decimal;
 
 /// The kind.
@@ -59,7 +60,11 @@ impl Rule for Recompute {
             _ => self.wrong += 1,
         }
         let words = match &computed {
-            Ok(value) => format!("{} where the formula gives {}", held.unwrap_or("nothing"), value.normalize()),
+            Ok(value) => format!(
+                "{} where the formula gives {}",
+                held.map_or("nothing".to_owned(), |h| Holds::Number.canonical(h)),
+                value.normalize()
+            ),
             Err(why) => why.clone(),
         };
         self.first.get_or_insert_with(|| words.clone());
