@@ -1,14 +1,16 @@
 # What one types here. What the program does is in README.md.
 
 CARGO_TARGET_DIR ?= target
+FUZZ_SECONDS ?= 20
 
-.PHONY: help demo test bless lint clean
+.PHONY: help demo test bless lint fuzz clean
 
 help:
 	@echo 'make demo   build, and run the main job on fixtures/rent'
 	@echo 'make test   run every test, installing what is missing'
 	@echo 'make bless  rewrite the expected outputs of the tests'
 	@echo 'make lint   format, clippy and documentation, warnings refused'
+	@echo 'make fuzz   run every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)) each, installing cargo-fuzz when missing'
 	@echo 'make clean  remove what was built'
 
 demo:
@@ -25,8 +27,24 @@ bless:
 lint:
 	cargo fmt --all --check
 	rustfmt --edition 2024 --check parsers/src/formats/*.rs
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+# `--sanitizer none` is what makes it run on stable Rust: the address sanitizer, which cargo-fuzz would use, needs nightly. The
+# coverage that guides the fuzzer does not; and what the sanitizer would find is ruled out where unsafe code is forbidden.
+# What is found new goes to fuzz/corpus; the samples and fuzz/seeds are only read.
+fuzz:
+	cargo fuzz --version > /dev/null 2>&1 || cargo install cargo-fuzz --locked
+	cargo fuzz build --sanitizer none
+	@set -e; for target in $$(cargo fuzz list); do \
+		echo "== $$target"; \
+		mkdir -p fuzz/corpus/$$target; \
+		seeds=fixtures/formats/$${target%-known}; \
+		if [ -d fuzz/seeds/$$target ]; then seeds="$$seeds fuzz/seeds/$$target"; fi; \
+		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target $$seeds -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
+	done
 
 clean:
 	cargo clean

@@ -1,4 +1,4 @@
-//! CONTRIBUTING.md's worked example, followed to the letter: a new format in one file, one line and one folder.
+//! CONTRIBUTING.md's worked example, followed to the letter: a new format in one file, one line, one folder and a fuzz target.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,10 +17,10 @@ fn blocks(kind: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_newcomer_adds_a_format_in_one_file_one_line_and_one_folder() {
+fn a_newcomer_adds_a_format_in_one_file_one_line_one_folder_and_a_fuzz_target() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::tempdir().unwrap();
-    for tree in ["parsers", "fixtures/formats"] {
+    for tree in ["parsers", "fixtures/formats", "fuzz/src", "fuzz/fuzz_targets"] {
         for entry in walkdir::WalkDir::new(root.join(tree)) {
             let entry = entry.unwrap();
             let to = dir.path().join(entry.path().strip_prefix(root).unwrap());
@@ -35,8 +35,8 @@ fn a_newcomer_adds_a_format_in_one_file_one_line_and_one_folder() {
     std::fs::write(dir.path().join("Cargo.toml"), manifest.split("\n[package]").next().unwrap()).unwrap();
     std::fs::copy(root.join("Cargo.lock"), dir.path().join("Cargo.lock")).unwrap();
 
-    let (files, lines) = (blocks("file"), blocks("line"));
-    assert_eq!((files.len(), lines.len()), (3, 1));
+    let (files, lines, ends) = (blocks("file"), blocks("line"), blocks("end"));
+    assert_eq!((files.len(), lines.len(), ends.len()), (4, 1, 1));
     for (path, content) in files {
         let path = dir.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,6 +47,16 @@ fn a_newcomer_adds_a_format_in_one_file_one_line_and_one_folder() {
     let with_line = list.replacen("formats! {\n", &format!("formats! {{\n{line}"), 1);
     assert_ne!(list, with_line);
     std::fs::write(dir.path().join(path), with_line).unwrap();
+
+    // The fuzzer is not built here: that the target is like the others and named in the manifest is what can be seen.
+    let (path, end) = &ends[0];
+    let manifest = std::fs::read_to_string(root.join(path)).unwrap() + end;
+    std::fs::write(dir.path().join(path), &manifest).unwrap();
+    let bins: toml::Table = toml::from_str(&manifest).unwrap();
+    for bin in bins["bin"].as_array().unwrap() {
+        let target = std::fs::read_to_string(dir.path().join("fuzz").join(bin["path"].as_str().unwrap())).unwrap();
+        assert!(target.contains("\n#![no_main]\nlibfuzzer_sys::fuzz_target!(|data: &[u8]| tieout_fuzz::"), "{target}");
+    }
 
     // Registries may be out of reach; everything needed is there, since these tests were built.
     let cargo = Command::new(env!("CARGO"))

@@ -27,7 +27,8 @@ const ORDER: [&str; 19] = [
 
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["src", "parsers/src", "tests"].into_iter().flat_map(|dir| walkdir::WalkDir::new(root.join(dir)));
+    let files =
+        ["src", "parsers/src", "tests", "fuzz/src", "fuzz/fuzz_targets"].into_iter().flat_map(|dir| walkdir::WalkDir::new(root.join(dir)));
     let files = files.map(|e| e.unwrap().into_path()).filter(|p| p.extension().is_some_and(|e| e == "rs"));
     let read: Vec<_> = files.map(|p| (p.strip_prefix(root).unwrap().to_owned(), std::fs::read_to_string(&p).unwrap())).collect();
     assert!(read.len() > 40, "the walk found too little");
@@ -86,6 +87,20 @@ fn money_never_is_a_binary_float() {
             let float = code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| ["f32", "f64", "as_f64", "to_f64"].contains(&w));
             assert!(!float, "{}:{}: {line}", path.display(), n + 1);
         }
+    }
+}
+
+#[test]
+fn every_format_is_fuzzed() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for format in tieout_parsers::registry().all() {
+        let name = format.name();
+        let target = std::fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs")));
+        let target = target.unwrap_or_else(|_| panic!("the format {name} has no fuzz target; see CONTRIBUTING.md"));
+        assert!(target.contains("fuzz_target!") && target.contains(&format!("`{name}`")), "fuzz_targets/{name}.rs is another's");
+        let bin = format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
+        assert!(manifest.contains(&bin), "fuzz/Cargo.toml does not name the target {name}");
     }
 }
 

@@ -215,7 +215,7 @@ proptest! {
     #[test]
     fn whatever_a_program_prints_every_line_is_accounted_for_once(
         file in "([a-c]{0,3}\n){0,6}",
-        output in prop::collection::vec((0usize..9, 0usize..3, prop::sample::select(vec!["record\": {}", "ignored\": \"x\"", "error\": \"x\"", "warning\": \"x\"", "nonsense\": 1"])), 0..9),
+        output in prop::collection::vec((0usize..9, 0usize..3, prop::sample::select(vec!["record\": {}", "ignored\": \"x\"", "error\": \"x\"", "error\": \"\"", "warning\": \"x\"", "nonsense\": 1"])), 0..9),
     ) {
         let lines: String = output.iter().map(|(line, lines, what)| format!("{{\"line\": {line}, \"lines\": {lines}, \"{what}}}\n")).collect();
         let text = tieout_parsers::Text::decode(file.as_bytes(), Encoding::Utf8).unwrap();
@@ -223,5 +223,6 @@ proptest! {
         let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[], worth: None, only: None, options: &options };
         let parsed = tieout_parsers::heard(&text, &lines, &context);
         prop_assert!(parsed.tally.balances(), "{:?}", parsed.tally);
+        prop_assert!(parsed.diagnostics.iter().all(|d| !d.message.is_empty() && !d.hint.is_empty()), "{:?}", parsed.diagnostics);
     }
 }

@@ -110,7 +110,7 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
         }
         let span = Span { line: said.line, column: said.column.unwrap_or(1).max(1), pointer: None };
         if let Some(warning) = &said.warning {
-            out.note(Severity::Warning, "exec-warning", text, span.clone(), warning, said.hint.clone().unwrap_or_default());
+            out.note(Severity::Warning, "exec-warning", text, span.clone(), said_why(warning), hint_of(&said));
         }
         let parts = [said.record.is_some(), said.error.is_some(), said.ignored.is_some()].into_iter().filter(|p| *p).count();
         if parts != 1 {
@@ -124,9 +124,8 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
             continue;
         }
         accounts[range].iter_mut().for_each(|a| *a = true);
-        if let Some(error) = said.error {
-            let hint = said.hint.unwrap_or_else(|| "see what the program wants".into());
-            out.note(Severity::Error, "exec-error", text, span.clone(), error, hint);
+        if let Some(error) = &said.error {
+            out.note(Severity::Error, "exec-error", text, span.clone(), said_why(error), hint_of(&said));
             out.tally.rejected += said.lines;
             out.reject(text, span, &raw(text, said.line, said.lines), None);
         } else if said.ignored.is_some() {
@@ -158,6 +157,15 @@ pub fn heard(text: &Text<'_>, output: &str, context: &Context<'_>) -> Parsed {
 /// The lines of a record.
 fn raw(text: &Text<'_>, line: usize, lines: usize) -> String {
     (line..line + lines).map(|n| text.line(n)).collect::<Vec<_>>().join("\n")
+}
+
+/// A program may give no reason; that is said, too.
+fn said_why(reason: &str) -> &str {
+    if reason.trim().is_empty() { "the program does not say why" } else { reason }
+}
+
+fn hint_of(said: &Said) -> &str {
+    said.hint.as_deref().filter(|hint| !hint.trim().is_empty()).unwrap_or("see what the program wants")
 }
 
 fn values(
