@@ -1,6 +1,7 @@
 //! What a run finds out: findings, checks and their operands. The one model that reconciling, reporting and scripts share.
 //! Here is no rule and no rendering.
 
+use crate::digest::sha256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tieout_parsers::{Diagnostic, Reject, Span};
@@ -65,12 +66,34 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub hint: String,
+    /// What a conflict is about, so that it can be settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<Dispute>,
     /// The record that was refused for it.
     #[serde(skip)]
     pub reject: Option<Reject>,
     /// Whether it is about a file as a whole, so that there is no line to quote.
     #[serde(skip)]
     pub whole_file: bool,
+}
+
+/// A value on which file and database do not agree, and what was imported last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// The table.
+    pub table: String,
+    /// The row's natural key, as recorded.
+    pub key: String,
+    /// The column; `*` where the row as a whole is gone.
+    pub column: String,
+    /// What the file says.
+    pub file: Option<String>,
+    /// What was imported last; `None` when nothing was, too.
+    pub imported: Option<String>,
+    /// By which run.
+    pub imported_by: Option<String>,
+    /// What the database holds.
+    pub database: Option<String>,
 }
 
 impl Finding {
@@ -86,6 +109,7 @@ impl Finding {
             pointer: None,
             quote: None,
             caret: 1,
+            dispute: None,
             reject: None,
             message: message.into(),
             hint: hint.into(),
@@ -268,6 +292,21 @@ pub enum Side {
     Actual,
 }
 
+/// Differences in money that were let stand, one by one among the checks and here in sum, not netted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PassedOn {
+    /// How many.
+    pub count: usize,
+    /// The sum of those where there is more than expected.
+    pub over: String,
+    /// The sum of those where there is less; negative.
+    pub under: String,
+    /// Both, without sign.
+    pub total: String,
+    /// The most that the job allows.
+    pub limit: Option<String>,
+}
+
 /// One comparison: a check in one of its groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -294,6 +333,9 @@ pub struct Check {
     pub tolerance: Option<String>,
     /// Why that tolerance.
     pub because: Option<String>,
+    /// Whether its figures are amounts of money.
+    #[serde(default)]
+    pub money: bool,
     /// The figures it was computed from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operands: Vec<Operand>,
@@ -314,8 +356,16 @@ impl Check {
             proof: None,
             tolerance: None,
             because: None,
+            money: false,
             operands: Vec::new(),
         }
+    }
+
+    /// What a waiver of it is bound to: the hash of its name, its group and both its figures.
+    pub fn hash(&self) -> String {
+        let side = |text: &Option<String>| text.clone().unwrap_or_default();
+        let bound = [self.name.clone(), self.group.clone(), side(&self.expected), side(&self.actual)].join("\n");
+        sha256(bound)[..16].to_owned()
     }
 
     /// Whether the run must not commit because of it.

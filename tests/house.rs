@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
 const ORDER: [&str; 19] = [
+    "digest",
     "evidence",
     "error",
-    "digest",
     "table",
     "job",
     "exec",

@@ -12,6 +12,7 @@ mod own_files;
 mod parse;
 mod quarantine;
 mod readme;
+mod reconcile;
 mod rent;
 mod revisions;
 mod safety;

@@ -6,13 +6,15 @@ mod import;
 mod init;
 mod output;
 mod parse;
+mod reconcile;
 mod records;
 mod report;
+mod resolve;
 mod run;
 
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
-use crate::reconcile;
+use crate::reconcile::{KINDS, rules};
 use crate::report::Outcome;
 use crate::store::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -44,6 +46,8 @@ enum Command {
     Init(init::InitArgs),
     Run(run::RunArgs),
     Import(import::ImportArgs),
+    Reconcile(reconcile::ReconcileArgs),
+    Resolve(resolve::ResolveArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -117,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::init(&args, &cli.global, &output),
         Command::Run(args) => run::run(args, &cli.global, &output),
         Command::Import(args) => import::import(args, &cli.global, &output),
+        Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
+        Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),
@@ -144,7 +150,7 @@ impl JobArgs {
     fn read(&self) -> Result<Job> {
         let job = job::read(&self.job)?;
         // What is wrong with a check is said before anything is read.
-        reconcile::rules(reconcile::KINDS, &job.checks)?;
+        rules(KINDS, &job.checks)?;
         Ok(job)
     }
 }

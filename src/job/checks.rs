@@ -130,7 +130,7 @@ impl Place<'_> {
         Ok(DeclaredCheck { name, kind, severity, tolerance, because, settings, at })
     }
 
-    fn at(&self, span: std::ops::Range<usize>) -> At {
+    pub(super) fn at(&self, span: std::ops::Range<usize>) -> At {
         At(self.stop(span, "", "").message.replacen(": \n", "\n", 1))
     }
 

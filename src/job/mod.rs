@@ -4,10 +4,12 @@ mod budget;
 mod checks;
 mod read;
 mod tables;
+mod waivers;
 
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
+pub use waivers::Waiver;
 
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -37,6 +39,12 @@ pub struct Job {
     pub checks: Vec<DeclaredCheck>,
     /// The control totals.
     pub expects: Vec<Expect>,
+    /// Differences that somebody answers for.
+    pub waivers: Vec<Waiver>,
+    /// The most that differences which are let stand may come to.
+    pub materiality: Option<Decimal>,
+    /// What is done with rows whose source states them no longer.
+    pub on_stale: OnStale,
 }
 
 /// A set of files of one format.
@@ -89,6 +97,9 @@ impl Job {
             sources: vec![source],
             checks: Vec::new(),
             expects: Vec::new(),
+            waivers: Vec::new(),
+            materiality: None,
+            on_stale: OnStale::default(),
         }
     }
 }
@@ -106,6 +117,16 @@ pub struct Budget {
     pub unvalued: usize,
     /// Why that much.
     pub because: String,
+}
+
+/// What is done with rows that we imported and that no file states any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStale {
+    /// They stay, and are reported.
+    #[default]
+    Report,
+    /// They are taken away, and that is recorded.
+    Delete,
 }
 
 /// Which versions of a month's calculation become ledger rows.

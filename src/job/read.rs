@@ -3,14 +3,15 @@
 use super::budget::RawBudget;
 use super::checks::{RawCheck, RawExpect};
 use super::tables::{DeclaredTable, RawTable};
-use super::{Exclude, Job, Period, Source, Versions};
+use super::waivers::RawWaiver;
+use super::{Exclude, Job, OnStale, Period, Source, Versions};
 use crate::digest::sha256;
 use crate::error::{Result, Stop, io_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use tieout_parsers::{Encoding, OptionValue, Options, nearest, registry};
+use tieout_parsers::{Encoding, OptionValue, Options, exact_decimal, nearest, registry};
 use toml::Spanned;
 
 /// The file name looked for when a folder is given.
@@ -29,6 +30,8 @@ struct RawFile {
     check: Vec<RawCheck>,
     #[serde(default)]
     expect: Vec<RawExpect>,
+    #[serde(default)]
+    waiver: Vec<RawWaiver>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +43,8 @@ struct RawJob {
     database: Option<String>,
     #[serde(default)]
     allow_exec: bool,
+    materiality: Option<Spanned<String>>,
+    on_stale: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +82,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: [&str; 5] = ["hook", "waiver", "cache", "max_downtime", "on_stale"];
+const LATER: [&str; 3] = ["hook", "cache", "max_downtime"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -213,6 +218,14 @@ impl Place<'_> {
             sources,
             checks,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
+            waivers: raw.waiver.into_iter().map(|w| self.waiver(w)).collect::<Result<_>>()?,
+            materiality: match &raw.job.materiality {
+                None => None,
+                Some(text) => Some(exact_decimal(text.get_ref()).filter(|n| !n.is_sign_negative()).ok_or_else(|| {
+                    self.stop(text.span(), format!("`{}` is no amount", text.get_ref()), "write it in quotation marks, such as \"100.00\"")
+                })?),
+            },
+            on_stale: self.word(raw.job.on_stale, &[("report", OnStale::Report), ("delete", OnStale::Delete)])?,
         })
     }
 

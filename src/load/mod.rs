@@ -1,12 +1,17 @@
 //! Loads the rows of a table: staged, compared three ways (what we imported last, what the file says, what the database
 //! holds), written, logged, read back. Set by set, inside the caller's transaction; what is found goes into findings.
 
+mod compare;
+mod stale;
+
+pub use stale::delete_stale;
+
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
-use crate::store::{Act, Decision, Run, Stage, Staged, Store};
-use crate::table::{Column, Role, Row, Table, spoken_key};
+use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Stale, Store};
+use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What became of the rows of a table. read = inserted + updated + unchanged + duplicate + rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,6 +46,10 @@ struct Load<'a> {
     /// Paths of the run's files, in the order of `run.files`.
     paths: &'a [&'a str],
     findings: Vec<Finding>,
+    /// What somebody settled of earlier conflicts.
+    settled: HashMap<Disputed, Accepted>,
+    /// How many rows stay away because that was settled.
+    left_away: usize,
 }
 
 /// Loads rows into a table. Gives the counts, the read-back check, and everything found; the caller rolls back when a
@@ -54,30 +63,66 @@ pub fn load(
     paths: &[&str],
     how_to_create: &str,
     sound: bool,
-) -> Result<(Counts, Check, Vec<Finding>)> {
-    let mut load = Load { table, run, paths, findings: Vec::new() };
-    let stage = Stage::open(store, table, how_to_create)?;
+) -> Result<Loaded> {
+    let settled = store.resolutions(run.job, &table.name)?;
+    let mut load = Load { table, run, paths, findings: Vec::new(), settled, left_away: 0 };
+    let stage = Stage::open(store, table, how_to_create, !run.dry)?;
     let read = stage.write(store, rows, run)?;
     stage.number_occurrences(store, run)?;
     let (duplicate, contradicting) = load.repeated(store, &stage)?;
     let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
     let ambiguous = load.ambiguous(store, &stage)?;
     let conflicts = load.gone(store, &stage)? + load.nearly_there(store, &stage)? + load.differing(store, &stage)?;
+    let stale = if run.whole { load.stale(store, &stage)? } else { Vec::new() };
+    let away = load.left_away;
     let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, ..Counts::default() };
     let mut check = Check::new("read-back", table.name.clone(), Severity::Error);
-    if sound && rejected + ambiguous == 0 {
+    if run.dry {
+        let outstanding = load.outstanding(store, &stage)?;
+        counts.rejected += outstanding;
+        counts.unchanged = read - duplicate - away - counts.rejected.min(read - duplicate - away);
+        check.expected = Some((read - duplicate - away).to_string());
+        check.actual = Some(counts.unchanged.to_string());
+        check.difference = Some((counts.unchanged as i64 - (read - duplicate - away) as i64).to_string());
+        check.status = if counts.unchanged == read - duplicate - away { Status::Match } else { Status::Difference };
+        check.explanation = Some("rows of the files that the database holds as the files state them".into());
+    } else if sound && rejected + ambiguous == 0 {
         let (inserted, updated) = stage.apply(store)?;
         counts = Counts { inserted, updated, unchanged: read - duplicate - conflicts - inserted - updated, ..counts };
         stage.log(store, run.id)?;
-        load.read_back(store, &stage, &mut check, read - duplicate - conflicts)?;
+        load.read_back(store, &stage, &mut check, read - duplicate - conflicts - away)?;
     } else {
         check.explanation = Some("nothing was written, so there is nothing to read back".into());
     }
     stage.close(store)?;
-    Ok((counts, check, load.findings))
+    Ok(Loaded { counts, check, findings: load.findings, stale })
+}
+
+/// What a load gives.
+pub struct Loaded {
+    /// The counts.
+    pub counts: Counts,
+    /// The read-back.
+    pub check: Check,
+    /// Everything found.
+    pub findings: Vec<Finding>,
+    /// The rows that we imported and that no file states any more.
+    pub stale: Vec<Stale>,
 }
 
 impl Load<'_> {
+    /// Rows that the files state and the database does not hold so; gives how many.
+    fn outstanding(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let (new, inserts, updates) = stage.outstanding(store)?;
+        for row in &new {
+            let message = format!("the {} stands in the file and not in the table {}", self.spoken(&row.key), self.table.name);
+            let hint = "`tieout import` would load it; or find out who took it away";
+            let finding = self.finding(Severity::Error, Subject::Check, "not-imported", row, message, hint);
+            self.findings.push(finding);
+        }
+        Ok(inserts + updates)
+    }
+
     fn finding(&self, severity: Severity, subject: Subject, code: &str, row: &Staged, message: String, hint: &str) -> Finding {
         let finding = Finding::new(severity, subject, code, message, hint);
         let place = self.path(row).zip(row.line).zip(row.column);
@@ -200,72 +245,6 @@ impl Load<'_> {
             ));
         }
         Ok(keys.len())
-    }
-
-    /// Rows that we wrote and somebody took away since.
-    fn gone(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
-        let gone = stage.mark_new(store)?;
-        for row in &gone {
-            let run = row.last_run.as_deref().unwrap_or("?");
-            let message = format!(
-                "the {} was imported by run {run} and is no longer in the table {}: somebody deleted it",
-                self.spoken(&row.key),
-                self.table.name
-            );
-            let finding =
-                self.finding(Severity::Error, Subject::Check, "conflict", row, message, "put the row back, or take it out of the file too");
-            self.findings.push(finding);
-        }
-        let decisions: Vec<Decision> = gone.iter().map(|row| Decision { seq: row.seq, act: Act::Conflict, before: None }).collect();
-        stage.decide(store, &decisions)?;
-        Ok(gone.len())
-    }
-
-    /// The three-way comparison of every row that is not as the file says.
-    fn differing(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
-        let mut decisions = Vec::new();
-        let mut conflicts = 0;
-        for row in stage.differing(store)? {
-            let columns = self.table.with(&[Role::Key, Role::Data]);
-            let held: Vec<(&Column, Option<String>)> =
-                columns.zip(&row.target).map(|((_, c), text)| (c, text.as_deref().map(|t| c.kind.canonical(t)))).collect();
-            let before = serde_json::Value::Object(held.iter().map(|(c, v)| (c.name.to_string(), v.clone().into())).collect()).to_string();
-            let changes = differences(self.table, &before, &row.content);
-            let last: Option<BTreeMap<String, Option<String>>> = row.last.as_deref().and_then(|l| serde_json::from_str(l).ok());
-            let foreign: Vec<_> = changes.iter().filter(|(c, held, _)| last.as_ref().and_then(|l| l.get(*c)) != Some(held)).collect();
-            let act = match (changes.is_empty(), foreign.is_empty()) {
-                (true, _) => Act::Same,
-                (false, true) => Act::Update,
-                (false, false) => Act::Conflict,
-            };
-            for (column, held, file) in foreign {
-                let imported = last.as_ref().and_then(|l| l.get(*column));
-                let since = match (imported, &row.last_run) {
-                    (Some(value), Some(run)) => format!("run {run} imported {}, so somebody changed it since", said(value)),
-                    _ => "no import of ours wrote it".to_owned(),
-                };
-                let message = format!(
-                    "the {}: {column} is {} in the database and {} in the file; {since}",
-                    self.spoken(&row.key),
-                    said(held),
-                    said(file)
-                );
-                let hint = "find out which is right; correct the file, or set the database to what the file says, and run again";
-                let finding = self.finding(Severity::Error, Subject::Check, "conflict", &row, message, hint);
-                self.findings.push(finding);
-            }
-            if act == Act::Update {
-                let words: Vec<String> = changes.iter().map(|(c, held, file)| format!("{c} {} → {}", said(held), said(file))).collect();
-                let message = format!("the {} is revised: {}", self.spoken(&row.key), words.join("; "));
-                let finding =
-                    self.finding(Severity::Info, Subject::Check, "revision", &row, message, "before and after are kept in tieout_change");
-                self.findings.push(finding);
-            }
-            conflicts += usize::from(act == Act::Conflict);
-            decisions.push(Decision { seq: row.seq, act, before: Some(before) });
-        }
-        stage.decide(store, &decisions)?;
-        Ok(conflicts)
     }
 
     /// Every row again, from the database: it must hold exactly what the file says.

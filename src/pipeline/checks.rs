@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity};
 use crate::job::Job;
 use crate::reconcile::{self, Cells, Control, KINDS, Recorded, Rule, World};
+use crate::report::Outcome;
 use crate::store::Store;
 use crate::table::{Kind, Role, Table, spoken_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +77,15 @@ pub(super) fn declared(job: &Job, store: &mut Store, calculations: &[Calculation
     checks.extend(rules.into_iter().flatten().flat_map(|rule| rule.finish(&world)));
     trace(store, &mut checks)?;
     Ok(checks)
+}
+
+/// Applies the waivers, and states what is passed on.
+pub(super) fn passed_on(job: &Job, outcome: &mut Outcome) {
+    let today = jiff::Timestamp::now().to_zoned(job.timezone.clone()).date();
+    outcome.findings.extend(reconcile::waive(&job.waivers, today, &mut outcome.checks));
+    let (passed_on, check) = reconcile::passed_on(&outcome.checks, job.materiality);
+    outcome.passed_on = passed_on;
+    outcome.checks.extend(check);
 }
 
 fn read(job: &Job, store: &mut Store, readings: BTreeMap<String, Reading>, rules: &mut [Option<Box<dyn Rule>>]) -> Result<()> {

@@ -7,12 +7,12 @@ use crate::assemble::{
 };
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Severity};
-use crate::job::Job;
-use crate::load::load;
+use crate::job::{Job, OnStale};
+use crate::load::{delete_stale, load};
 use crate::migrate::{Step, bring_up};
 use crate::reconcile::{residency, shares};
 use crate::report::Outcome;
-use crate::store::{Run, Store};
+use crate::store::{Run, Stale, Store};
 use crate::table::{Canonical, Kind, Row, Table};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -28,7 +28,10 @@ pub(super) fn load_and_check(
 ) -> Result<()> {
     let job = request.job;
     let id = outcome.run.id.unwrap_or_default();
-    store.ensure_own_tables()?;
+    let dry = request.command == Command::Reconcile;
+    if !dry {
+        store.ensure_own_tables()?;
+    }
     if !steps.is_empty() {
         request.progress.phase("schema", 0);
         outcome.migrations = bring_up(store, &job.name, steps, id)?;
@@ -42,35 +45,50 @@ pub(super) fn load_and_check(
     sources::mark(outcome, &calculations);
     let assumed = ledger.len();
 
-    let files = record_files(outcome, store)?;
+    // A comparison records its files when it is over.
+    let files = if dry { (1..=outcome.sources.len() as i64).map(|n| -n).collect() } else { record_files(outcome, store)? };
     let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().canonical();
-    let run = Run { id, job: &job.name, at: &at, files: &files };
-    let mut loader = Loader { request, archive, run, outcome };
+    let whole = !matches!(request.command, Command::Replay(_));
+    let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry };
+    let mut loader = Loader { request, archive, run, outcome, stale: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
         loader.load(store, &tables::tenant(), tenants.into_iter().map(Ok))?;
+    } else {
+        loader.load_nothing(store, &tables::tenant())?;
     }
     if archive.has(|r| matches!(r, Record::Bill(_))) {
         std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(), bill_rows(archive, scope)))?;
+    } else {
+        loader.load_nothing(store, &tables::electricity_bill())?;
     }
     if !calculations.is_empty() {
         loader.load(store, &ledger_table(job), ledger.into_iter().map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
+    } else {
+        loader.load_nothing(store, &ledger_table(job))?;
     }
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(store)?, &bill_sums(store)?);
         loader.outcome.findings.extend(found);
         loader.load(store, &tables::config(), rows.into_iter().map(Ok))?;
+    } else {
+        loader.load_nothing(store, &tables::config())?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
-        store.ensure_table(declared)?;
+        if !dry {
+            store.ensure_table(declared)?;
+        }
         std::thread::scope(|scope| loader.load(store, &declared.table, assemble::declared_rows(archive, scope, at)))?;
     }
+    loader.delete_stale(store)?;
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
     if crate::parse::blocked(&outcome.findings) {
         return declared_checks_not_run(job, outcome);
     }
-    outcome.checks.extend(checks::declared(job, store, &calculations, id)?);
+    let found = checks::declared(job, store, &calculations, id)?;
+    outcome.checks.extend(found);
+    checks::passed_on(job, outcome);
     Ok(())
 }
 
@@ -123,22 +141,57 @@ struct Loader<'a> {
     archive: Archive<'a>,
     run: Run<'a>,
     outcome: &'a mut Outcome,
+    /// The rows of each table that no file states any more.
+    stale: Vec<(Table, Vec<Stale>)>,
 }
 
 impl Loader<'_> {
     fn load(&mut self, store: &mut Store, table: &Table, rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
         self.request.check_interrupt()?;
+        if self.run.dry && !store.has_table(&table.name)? {
+            let why = format!("not run: the database has no table {}", table.name);
+            self.outcome.checks.push(Check { explanation: Some(why), ..Check::new("read-back", table.name.clone(), Severity::Error) });
+            return Ok(());
+        }
         self.request.progress.phase(&format!("loading {}", table.name), 0);
         let paths: Vec<&str> = self.archive.files.iter().map(|f| f.path.as_str()).collect();
         let how = match self.request.command {
-            Command::Import | Command::Replay(_) => "`tieout run JOB` applies the job's migrations first, which create it",
+            Command::Import | Command::Replay(_) | Command::Reconcile => {
+                "`tieout run JOB` applies the job's migrations first, which create it"
+            }
             Command::Run => "the job's migrations must create it: see [migrations] in the job file",
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
-        let (counts, check, found) = load(store, table, rows, &self.run, &paths, how, sound)?;
-        self.outcome.tables.insert(table.name.to_string(), counts);
-        self.outcome.checks.push(check);
-        self.outcome.findings.extend(found);
+        let loaded = load(store, table, rows, &self.run, &paths, how, sound)?;
+        self.outcome.tables.insert(table.name.to_string(), loaded.counts);
+        self.outcome.checks.push(loaded.check);
+        self.outcome.findings.extend(loaded.findings);
+        if !loaded.stale.is_empty() {
+            self.stale.push((table.clone(), loaded.stale));
+        }
+        Ok(())
+    }
+
+    /// Loads nothing into a table that earlier runs filled and no file speaks of any more.
+    fn load_nothing(&mut self, store: &mut Store, table: &Table) -> Result<()> {
+        if self.run.whole && store.has_table(&table.name)? && store.filled_by(&table.name, self.run.job)? {
+            self.load(store, table, std::iter::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what no file states any more, where the job says so: what refers to others first.
+    fn delete_stale(&mut self, store: &mut Store) -> Result<()> {
+        if self.run.dry || self.archive.job.on_stale != OnStale::Delete || crate::parse::blocked(&self.outcome.findings) {
+            return Ok(());
+        }
+        for (table, stale) in std::mem::take(&mut self.stale).into_iter().rev() {
+            let (deleted, found) = delete_stale(store, &table, &stale, self.run.id)?;
+            if let Some(counts) = self.outcome.tables.get_mut(&*table.name) {
+                counts.deleted += deleted;
+            }
+            self.outcome.findings.extend(found);
+        }
         Ok(())
     }
 }

@@ -45,6 +45,8 @@ pub enum Command {
     Import,
     /// Of the data, the lines that a run put into quarantine.
     Replay(i64),
+    /// Nothing is written to user tables: files, figures and database are only compared.
+    Reconcile,
 }
 
 impl Command {
@@ -54,6 +56,7 @@ impl Command {
             Command::Run => "run",
             Command::Import => "import",
             Command::Replay(_) => "replay",
+            Command::Reconcile => "reconcile",
         }
     }
 }
@@ -159,6 +162,9 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
         outcome.judge();
         return Ok(());
     }
+    if request.command == Command::Reconcile {
+        return compare(request, archive, store, outcome);
+    }
     store.begin()?;
     let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
         parse::quote(job, files, &read, &mut outcome.findings);
@@ -175,6 +181,27 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
         store.rollback();
     }
     result
+}
+
+/// Compares files and database in one snapshot, which is given up before anything is recorded: whoever works on the database
+/// meanwhile is not kept waiting.
+fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome) -> Result<()> {
+    store.begin()?;
+    store.ensure_own_tables().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
+    store.begin_snapshot()?;
+    let result = inside::load_and_check(request, archive, store, outcome, &[]);
+    store.rollback();
+    result?;
+    parse::quote(request.job, archive.files, archive.read, &mut outcome.findings);
+    outcome.judge();
+    request.check_interrupt()?;
+    if outcome.run.status == RunStatus::Failed {
+        return Ok(()); // It is recorded like every failed run.
+    }
+    outcome.run.finished_at = now();
+    store.begin()?;
+    let recorded = record_files(outcome, store).and_then(|_| record(request, outcome, store)).and_then(|()| store.commit());
+    recorded.inspect_err(|_| store.rollback())
 }
 
 /// Records run, checks and findings. The files are recorded where rows refer to them, before the load.

@@ -7,7 +7,7 @@ pub use text::{Style, finding_text, text};
 pub use write::{claim_folder, report_file, write};
 
 use crate::error::Stop;
-use crate::evidence::{Check, Finding, Severity, Status, Subject};
+use crate::evidence::{Check, Finding, PassedOn, Severity, Status, Subject};
 use crate::load::Counts;
 use crate::migrate::StepOutcome;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct Outcome {
     pub tables: BTreeMap<String, Counts>,
     /// Every check, in every group.
     pub checks: Vec<Check>,
+    /// What differences that are let stand come to.
+    #[serde(default)]
+    pub passed_on: PassedOn,
     /// Everything found; of a kind that repeats, the first thousand.
     pub findings: Vec<Finding>,
     /// How many findings there are of each kind, the gravest first.
@@ -183,6 +186,7 @@ impl Outcome {
             migrations: Vec::new(),
             tables: BTreeMap::new(),
             checks: Vec::new(),
+            passed_on: PassedOn::default(),
             findings: Vec::new(),
             kinds: Vec::new(),
             unlisted: BTreeMap::new(),

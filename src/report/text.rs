@@ -49,6 +49,16 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
     tables(&mut out, outcome, style);
     checks(&mut out, outcome, style);
     findings(&mut out, outcome, style);
+    if outcome.passed_on.count > 0 {
+        let p = &outcome.passed_on;
+        heading(&mut out, style, "Passed on");
+        let limit = p.limit.as_ref().map_or(String::new(), |l| format!(", of at most {l}"));
+        let words = format!(
+            "{} differences in money stand: {} over and {} under, {} in all and not netted{limit}",
+            p.count, p.over, p.under, p.total
+        );
+        line(&mut out, &format!("  {words}"));
+    }
     if !outcome.assumptions.is_empty() {
         heading(&mut out, style, "Assumptions");
         for assumption in &outcome.assumptions {
@@ -280,6 +290,9 @@ fn one_failure(out: &mut String, check: &Check, style: Style) {
     };
     let why = check.explanation.as_deref().map_or_else(|| check.status.words().to_owned(), clean);
     line(out, &format!("  {name}  {}: {figures}{why}", clean(&check.group)));
+    if matches!(check.status, Status::Difference | Status::MissingActual) {
+        line(out, &format!("      → if it may stand, waive it: [[waiver]] with hash = \"{}\"", check.hash()));
+    }
 }
 
 fn one_finding(out: &mut String, finding: &Finding, style: Style) {

@@ -7,18 +7,22 @@ mod dialect;
 mod lock;
 mod own;
 mod rejects;
+mod resolutions;
 mod scratch;
 mod shape;
 mod stage;
+mod stale;
 mod url;
 
 pub use dialect::quote;
 pub use lock::Lock;
 pub use own::{FileRecord, RunRecord, Written};
 pub use rejects::Quarantined;
+pub use resolutions::{Accepted, Disputed, Resolution};
 pub use scratch::shapes_after;
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use stage::{Act, Decision, Run, Stage, Staged};
+pub use stale::{ByKey, Stale};
 pub use url::Target;
 
 use crate::error::{Result, Stop};
@@ -204,6 +208,12 @@ impl Store {
     /// Begins a transaction that no other writer can get in front of.
     pub fn begin(&mut self) -> Result<()> {
         let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        self.execute(sql)
+    }
+
+    /// Begins a transaction that sees one state of the database to its end, and keeps nobody from writing.
+    pub fn begin_snapshot(&mut self) -> Result<()> {
+        let sql = if self.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ" } else { "BEGIN DEFERRED" };
         self.execute(sql)
     }
 

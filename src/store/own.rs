@@ -7,9 +7,10 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-const OWN_STEPS: [(&str, &str, &str); 2] = [
+const OWN_STEPS: [(&str, &str, &str); 3] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
+    ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
 ];
 
 /// A run, as it is recorded.
@@ -234,6 +235,12 @@ impl Store {
             let (before, after) = (row[0].take(), row[1].take());
             each(before, after)
         })
+    }
+
+    /// Whether a run of the job ever wrote to a table.
+    pub fn filled_by(&mut self, table: &str, job: &str) -> Result<bool> {
+        let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id WHERE c.table_name = $1 AND r.job = $2 LIMIT 1";
+        Ok(!self.select(&["1"], from, &[Some(table), Some(job)])?.is_empty())
     }
 
     /// The keys of a table's rows that an import of ours inserted.

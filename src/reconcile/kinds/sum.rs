@@ -157,6 +157,7 @@ impl Rule for Sum {
 impl Sum {
     fn compare(&self, group: &str, world: &World) -> Check {
         let mut check = self.template.group(group);
+        check.money = true;
         let (actual, expected) = (self.actual.get(group), self.expected.get(group));
         let text = |total: &Total| total.sum.map(|s| s.normalize().to_string());
         (check.actual, check.expected) = (actual.and_then(text), expected.and_then(text));

@@ -55,6 +55,18 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Puts what the database holds into columns of a staged row, where that side holds.
+    pub fn keep(&self, store: &mut Store, seq: i64, columns: &[(&str, Option<&str>)]) -> Result<()> {
+        let dialect = store.dialect();
+        for (name, text) in columns {
+            let Some(at) = self.used.iter().position(|(_, c, _)| c.name == *name) else { continue };
+            let (_, column, shape) = &self.used[at];
+            let stored = text.map(|t| dialect.stored(t.to_owned(), column.kind, shape));
+            store.change(&format!("UPDATE tieout_stage SET v{at} = $1 WHERE seq = {seq}"), &[stored.as_deref()])?;
+        }
+        Ok(())
+    }
+
     /// Inserts the new rows and updates the decided ones; gives how many of each.
     pub fn apply(&self, store: &mut Store) -> Result<(usize, usize)> {
         let dialect = store.dialect();

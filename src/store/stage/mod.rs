@@ -24,6 +24,10 @@ pub struct Run<'a> {
     pub at: &'a str,
     /// Ids in `tieout_file`, by the file's index.
     pub files: &'a [i64],
+    /// Whether the rows are all that the job's files state, so that others have no source any more.
+    pub whole: bool,
+    /// Whether rows are only compared, and nothing is written.
+    pub dry: bool,
 }
 
 /// Staged rows of one table.
@@ -48,8 +52,9 @@ const OWN: [(&str, Bind); 8] = [
 ];
 
 impl<'t> Stage<'t> {
-    /// Opens a stage for a table; `how` says what to do when the table or a column is missing.
-    pub fn open(store: &mut Store, table: &'t Table, how: &str) -> Result<Stage<'t>> {
+    /// Opens a stage for a table; `how` says what to do when the table or a column is missing, `lock` whether other
+    /// writers are kept away from it.
+    pub fn open(store: &mut Store, table: &'t Table, how: &str, lock: bool) -> Result<Stage<'t>> {
         let name = &table.name;
         let shape = store.table_shape(name)?;
         let shape: TableShape = shape.ok_or_else(|| Stop::database(format!("the database has no table {name}"), how))?;
@@ -64,7 +69,7 @@ impl<'t> Stage<'t> {
                 _ => {}
             }
         }
-        if store.is_postgres() {
+        if lock && store.is_postgres() {
             // Between comparing and writing nobody else may write; reading goes on. SQLite's transaction does the same.
             store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote(name)))?;
         }
@@ -147,6 +152,10 @@ impl<'t> Stage<'t> {
             if shape.required { format!("{target} = {staged}") } else { format!("NOT ({})", dialect.distinct(&target, &staged)) }
         });
         parts.collect::<Vec<_>>().join(" AND ")
+    }
+
+    pub(in crate::store) fn table(&self) -> &'t Table {
+        self.table
     }
 
     fn target(&self) -> String {

@@ -225,8 +225,21 @@ impl<'t> Stage<'t> {
             "UPDATE tieout_stage AS s SET act = 'insert' WHERE NOT EXISTS (SELECT 1 FROM {} t WHERE {same_key})",
             self.target()
         ))?;
-        let from = format!("FROM tieout_stage s JOIN tieout_change l ON l.id = {LAST} WHERE s.act = 'insert' ORDER BY s.seq");
+        let from = format!(
+            "FROM tieout_stage s JOIN tieout_change l ON l.id = {LAST} WHERE s.act = 'insert' AND l.operation <> 'delete' ORDER BY s.seq"
+        );
         self.rows(store, &from, false)
+    }
+
+    /// The first new rows, and how many rows are marked with each act.
+    pub fn outstanding(&self, store: &mut Store) -> Result<(Vec<Staged>, usize, usize)> {
+        let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE s.act = 'insert' ORDER BY s.seq LIMIT 1000");
+        let new = self.rows(store, &from, false)?;
+        let mut count = |act: &str| -> Result<usize> {
+            let rows = store.select(&["count(*)"], &format!("FROM tieout_stage WHERE act = '{act}'"), &[])?;
+            Ok(rows.first().and_then(|r| r[0].as_deref()?.parse().ok()).unwrap_or_default())
+        };
+        Ok((new, count("insert")?, count("update")?))
     }
 
     /// The rows whose target row has another value in some compared column.

@@ -1,0 +1,53 @@
+//! Rows that we imported and that no file states any more: reported, or taken away where the job says so.
+
+use super::Load;
+use crate::error::Result;
+use crate::evidence::{Finding, Severity, Subject};
+use crate::store::{ByKey, Stage, Stale, Store};
+use crate::table::{Table, spoken_key};
+use std::collections::BTreeMap;
+
+impl Load<'_> {
+    /// Rows that we imported, and that no file states any more.
+    pub(super) fn stale(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<Vec<Stale>> {
+        let (stale, count) = stage.stale(store, self.run.job)?;
+        for row in &stale {
+            let from = match (&row.path, &row.line) {
+                (Some(path), Some(line)) => format!(" from {path}:{line}"),
+                _ => String::new(),
+            };
+            let message = format!("the {} was imported by run {}{from}, and no file states it any more", self.spoken(&row.key), row.run);
+            let hint = "put the line back if it is missing by mistake; else delete the row, or say `on_stale = \"delete\"` in the job";
+            self.findings.push(Finding::warning("stale", message, hint));
+        }
+        if count > stale.len() {
+            let message = format!("and {} more rows of the table {} that no file states any more", count - stale.len(), self.table.name);
+            self.findings.push(Finding::warning("stale", message, "see the first of them"));
+        }
+        Ok(stale)
+    }
+}
+
+/// Takes stale rows away, as the job asks; gives how many, and why some stay: somebody changed them since.
+pub fn delete_stale(store: &mut Store, table: &Table, stale: &[Stale], run: i64) -> Result<(usize, Vec<Finding>)> {
+    let by_key = ByKey::of(store, table)?;
+    let (mut deleted, mut findings) = (0, Vec::new());
+    for row in stale {
+        let imported: BTreeMap<String, Option<String>> = serde_json::from_str(&row.after).unwrap_or_default();
+        let held = by_key.standing(store, &row.key)?;
+        if held.len() == 1 && held[0] == imported {
+            by_key.delete(store, row, run)?;
+            deleted += 1;
+        } else {
+            let message = format!(
+                "the {} {} is no longer in the files, but somebody changed it since run {}",
+                table.noun,
+                spoken_key(&row.key),
+                row.run
+            );
+            let hint = "delete it by hand, or put the line back into its file";
+            findings.push(Finding::new(Severity::Error, Subject::Check, "conflict", message, hint));
+        }
+    }
+    Ok((deleted, findings))
+}

@@ -1,0 +1,123 @@
+//! Rows that we imported and whose source states them no longer, and taking them away where the job says so.
+
+use super::dialect::Bind;
+use super::shape::ShapeColumn;
+use super::stage::Stage;
+use super::{Store, Texts, quote};
+use crate::error::{Result, Stop};
+use crate::table::{Role, Table};
+use std::collections::BTreeMap;
+
+/// A row that we imported and that no file states any more.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    /// Its natural key, as recorded.
+    pub key: String,
+    /// What we imported last, as recorded.
+    pub after: String,
+    /// The run that did.
+    pub run: String,
+    /// The file it came from, and the line.
+    pub path: Option<String>,
+    /// Line.
+    pub line: Option<String>,
+}
+
+/// How many stale rows are listed; more are only counted.
+const LISTED: usize = 1000;
+
+/// The rows of a table by their recorded keys.
+pub struct ByKey<'t> {
+    table: &'t Table,
+    /// The key columns: index in the table, and shape.
+    keys: Vec<(usize, ShapeColumn)>,
+}
+
+impl<'t> ByKey<'t> {
+    /// Of a table that the database has.
+    pub fn of(store: &mut Store, table: &'t Table) -> Result<ByKey<'t>> {
+        let shape = store.table_shape(&table.name)?;
+        let keys = table.with(&[Role::Key]).filter_map(|(i, c)| Some((i, shape.as_ref()?.column(&c.name)?.clone())));
+        Ok(ByKey { table, keys: keys.collect() })
+    }
+
+    /// What stands under a recorded key: the canonical texts of key and data columns of each row, by name.
+    pub fn standing(&self, store: &mut Store, key: &str) -> Result<Vec<BTreeMap<String, Option<String>>>> {
+        let (condition, binds) = self.under(store, key)?;
+        let columns: Vec<_> = self.table.with(&[Role::Key, Role::Data]).map(|(_, c)| c).collect();
+        let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
+        let rows = store.select(&names, &format!("FROM {} WHERE {condition}", quote(&self.table.name)), &binds)?;
+        let named =
+            |row: Texts| columns.iter().zip(row).map(|(c, text)| (c.name.to_string(), text.map(|t| c.kind.canonical(&t)))).collect();
+        Ok(rows.into_iter().map(named).collect())
+    }
+
+    /// The condition that a row has a recorded key, and its texts.
+    fn under(&self, store: &mut Store, key: &str) -> Result<(String, Texts)> {
+        let dialect = store.dialect();
+        let parts: Texts = serde_json::from_str(key).unwrap_or_default();
+        if parts.len() != self.keys.len() || parts.is_empty() {
+            let message = format!("the recorded key {key} does not fit the table {}", self.table.name);
+            return Err(Stop::database(message, "was the key of the table changed in the job file?"));
+        }
+        let (mut conditions, mut binds) = (Vec::new(), Vec::new());
+        for ((at, shape), part) in self.keys.iter().zip(parts) {
+            let column = &self.table.columns[*at];
+            let name = quote(&column.name);
+            match part {
+                None => conditions.push(format!("{name} IS NULL")),
+                Some(text) => {
+                    binds.push(Some(dialect.stored(text, column.kind, shape)));
+                    conditions.push(format!("{name} = {}", dialect.cast(&dialect.mark(binds.len(), Bind::Text), shape)));
+                }
+            }
+        }
+        Ok((conditions.join(" AND "), binds))
+    }
+
+    /// Takes a row away, and records it.
+    pub fn delete(&self, store: &mut Store, row: &Stale, run: i64) -> Result<()> {
+        let (condition, binds) = self.under(store, &row.key)?;
+        let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
+        store.change(&format!("DELETE FROM {} WHERE {condition}", quote(&self.table.name)), &binds)?;
+        let sql =
+            "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before) VALUES (CAST($1 AS BIGINT), $2, $3, 'delete', $4)";
+        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&row.key), Some(&row.after)]).map(drop)
+    }
+}
+
+impl Stage<'_> {
+    /// The rows that the job imported into the table and that are not staged now, as far as they still stand there; and how
+    /// many there are.
+    pub fn stale(&self, store: &mut Store, job: &str) -> Result<(Vec<Stale>, usize)> {
+        let table = self.table();
+        let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id \
+                    WHERE c.table_name = $1 AND r.job = $2 AND c.operation <> 'delete' AND c.id = \
+                    (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key) \
+                    AND NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE s.key = c.row_key) ORDER BY c.id";
+        let (mut found, mut count) = (Vec::new(), 0);
+        let columns = ["c.row_key", "c.after", "c.run_id", "f.path", "c.line"];
+        store.for_each(&columns, from, &[Some(&table.name), Some(job)], |mut row| {
+            count += 1;
+            if found.len() < LISTED {
+                let mut take = |i: usize| row[i].take();
+                let (key, after, run) = (take(0).unwrap_or_default(), take(1).unwrap_or_default(), take(2).unwrap_or_default());
+                found.push(Stale { key, after, run, path: take(3), line: take(4) });
+            }
+            Ok(())
+        })?;
+        let by_key = ByKey::of(store, table)?;
+        let listed = found.len();
+        // A row that somebody took away is no longer there to be stale.
+        let mut there = Vec::new();
+        for row in found {
+            if !by_key.standing(store, &row.key)?.is_empty() {
+                there.push(row);
+            }
+        }
+        let gone = listed - there.len();
+        Ok((there, count - gone))
+    }
+}
