@@ -7,6 +7,7 @@ mod cli;
 mod contributing;
 mod house;
 mod init;
+mod outputs;
 mod own_files;
 mod parse;
 mod quarantine;

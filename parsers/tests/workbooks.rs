@@ -62,7 +62,8 @@ fn read(format: &str, bytes: &[u8]) -> Parsed {
     assert!(bytes.len() < 3 << 20, "the file itself is small");
     let field = Field { name: "name".into(), from: "Name".into(), kind: FieldKind::Text, required: false };
     let (timezone, options) = (jiff::tz::TimeZone::UTC, Options::default());
-    let context = Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[field], worth: None, only: None, options: &options };
+    let context =
+        Context { path: "x", timezone: &timezone, encoding: Encoding::Utf8, fields: &[field], worth: None, only: None, options: &options };
     let parsed = parse(registry().find(format).unwrap(), bytes, &context);
     assert!(parsed.tally.balances(), "{:?}", parsed.tally);
     assert!(parsed.tally.rejected == 0 || parsed.is_rejected());

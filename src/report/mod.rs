@@ -1,10 +1,16 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
+mod clock;
+mod junit;
+mod metrics;
 mod text;
 mod write;
 
+pub use clock::seconds;
+pub use junit::junit;
+pub use metrics::metrics;
 pub use text::{Style, finding_text, text};
-pub use write::{claim_folder, report_file, write};
+pub use write::{claim_folder, put_in_place, report_file, write};
 
 use crate::error::Stop;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
