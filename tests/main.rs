@@ -15,5 +15,6 @@ mod readme;
 mod rent;
 mod revisions;
 mod safety;
+mod since;
 mod support;
 mod traps;

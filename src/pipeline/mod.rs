@@ -2,6 +2,7 @@
 //! transaction that commits only if everything ties out.
 
 mod inside;
+mod past;
 mod sources;
 
 use crate::assemble::Archive;
@@ -107,6 +108,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
+    past::look_up(outcome, &mut store);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
     let files = match request.command {
@@ -199,6 +201,7 @@ fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result
 /// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
 fn record_failure(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) {
     outcome.run.finished_at = now();
+    outcome.compare();
     let result = store.begin().and_then(|()| {
         store.ensure_own_tables()?;
         record_files(outcome, store)?;

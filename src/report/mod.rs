@@ -2,13 +2,16 @@
 
 mod clock;
 mod junit;
+mod layout;
 mod metrics;
+mod since;
 mod text;
 mod write;
 
 pub use clock::seconds;
 pub use junit::junit;
 pub use metrics::metrics;
+pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
 pub use write::{claim_folder, put_in_place, report_file, write};
 
@@ -40,6 +43,12 @@ pub struct Outcome {
     /// How many more there are of a kind than are listed.
     #[serde(skip)]
     pub unlisted: BTreeMap<(Severity, String), usize>,
+    /// What is new, gone and still there since the job's last run; `None` where there was none.
+    #[serde(default)]
+    pub since_last: Option<SinceLast>,
+    /// What that run found.
+    #[serde(skip)]
+    pub past: Option<Past>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// The backup taken before; none in this version.
@@ -192,6 +201,8 @@ impl Outcome {
             findings: Vec::new(),
             kinds: Vec::new(),
             unlisted: BTreeMap::new(),
+            since_last: None,
+            past: None,
             assumptions: Vec::new(),
             backup: None,
             report: None,
@@ -210,6 +221,7 @@ impl Outcome {
             (None, true) => RunStatus::Committed,
             (None, false) => RunStatus::Unchanged,
         };
+        self.compare();
     }
 
     /// Ends the run with a stop.
@@ -218,6 +230,12 @@ impl Outcome {
         self.count_findings();
         self.run.status = RunStatus::Failed;
         self.exit_code = stop.subject.exit_code();
+        self.compare();
+    }
+
+    /// Says anew what differs from the run before.
+    pub fn compare(&mut self) {
+        self.since_last = self.past.as_ref().map(|past| past.compare(self));
     }
 
     /// Counts the findings by kind, and keeps the first of each.

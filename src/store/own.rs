@@ -209,6 +209,16 @@ impl Store {
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
+    /// Number and report of the job's latest run, however it ended.
+    pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
+        if !self.has_table("tieout_run")? {
+            return Ok(None);
+        }
+        let from = "FROM tieout_run WHERE id = (SELECT max(id) FROM tieout_run WHERE job = $1)";
+        let rows = self.select(&["id", "report"], from, &[Some(job)])?;
+        Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
+    }
+
     /// The keys of a table's rows that an import of ours inserted.
     pub fn inserted_keys(&mut self, table: &str) -> Result<BTreeSet<String>> {
         if !self.has_table("tieout_change")? {
