@@ -5,6 +5,7 @@
 mod broken;
 mod cli;
 mod contributing;
+mod hooks;
 mod house;
 mod init;
 mod outputs;

@@ -2,9 +2,11 @@
 
 mod budget;
 mod checks;
+mod hooks;
 mod read;
 mod tables;
 
+pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 
@@ -37,6 +39,8 @@ pub struct Job {
     pub checks: Vec<SumCheck>,
     /// The control totals.
     pub expects: Vec<Expect>,
+    /// The programs that are run before and after.
+    pub hooks: Vec<Hook>,
 }
 
 /// A set of files of one format.
@@ -89,6 +93,7 @@ impl Job {
             sources: vec![source],
             checks: Vec::new(),
             expects: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 }

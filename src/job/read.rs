@@ -2,6 +2,7 @@
 
 use super::budget::RawBudget;
 use super::checks::{RawCheck, RawExpect};
+use super::hooks::RawHook;
 use super::tables::{DeclaredTable, RawTable};
 use super::{Exclude, Job, Period, Source, Versions};
 use crate::digest::sha256;
@@ -29,6 +30,8 @@ struct RawFile {
     check: Vec<RawCheck>,
     #[serde(default)]
     expect: Vec<RawExpect>,
+    #[serde(default)]
+    hook: Vec<RawHook>,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +80,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: [&str; 5] = ["hook", "waiver", "cache", "max_downtime", "on_stale"];
+const LATER: &[&str] = &["waiver", "cache", "max_downtime", "on_stale"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -197,6 +200,7 @@ impl Place<'_> {
         if sources.is_empty() {
             return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));
         }
+        let hooks = self.hooks(raw.hook, raw.job.allow_exec, &name.span())?;
         let checks = raw.check.into_iter().map(|check| self.check(check)).collect::<Result<Vec<_>>>()?;
         if let Some(twice) = checks.iter().enumerate().find(|(i, c)| checks[..*i].iter().any(|o| o.name == c.name)) {
             return Err(self.stop(0..0, format!("there are two checks `{}`", twice.1.name), "name them apart"));
@@ -212,6 +216,7 @@ impl Place<'_> {
             tables,
             sources,
             checks,
+            hooks,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
         })
     }

@@ -1,6 +1,7 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
 mod clock;
+mod hooks;
 mod junit;
 mod layout;
 mod metrics;
@@ -9,6 +10,7 @@ mod text;
 mod write;
 
 pub use clock::seconds;
+pub use hooks::{HookOutcome, HookOutput, HookStatus};
 pub use junit::junit;
 pub use metrics::metrics;
 pub use since::{Difference, Kind, Past, SinceLast};
@@ -49,6 +51,9 @@ pub struct Outcome {
     /// What that run found.
     #[serde(skip)]
     pub past: Option<Past>,
+    /// The programs of the job that were run before and after.
+    #[serde(default)]
+    pub hooks: Vec<HookOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// The backup taken before; none in this version.
@@ -203,6 +208,7 @@ impl Outcome {
             unlisted: BTreeMap::new(),
             since_last: None,
             past: None,
+            hooks: Vec::new(),
             assumptions: Vec::new(),
             backup: None,
             report: None,
@@ -236,6 +242,17 @@ impl Outcome {
     /// Says anew what differs from the run before.
     pub fn compare(&mut self) {
         self.since_last = self.past.as_ref().map(|past| past.compare(self));
+    }
+
+    /// Takes findings in that came when it was already decided how the run ends.
+    pub fn recount(&mut self) {
+        self.count_findings();
+        self.compare();
+    }
+
+    /// Whether something is different that was not in the run before.
+    pub fn has_news(&self) -> bool {
+        self.since_last.as_ref().map_or_else(|| since::any(self), |since| !since.new.is_empty())
     }
 
     /// Counts the findings by kind, and keeps the first of each.

@@ -149,6 +149,11 @@ fn differences(outcome: &Outcome) -> Vec<Difference> {
     checks.chain(outcome.findings.iter().filter_map(|f| Difference::of_finding(f, depth))).collect()
 }
 
+/// Whether there is any: for the first run, all of it is new.
+pub(super) fn any(outcome: &Outcome) -> bool {
+    !differences(outcome).is_empty()
+}
+
 /// How far a run got: 0 nothing was read, 1 the files were, 2 rows were loaded, 3 everything was looked at.
 fn depth(outcome: &Outcome) -> u8 {
     let whole = outcome.run.status != RunStatus::Failed || outcome.exit_code == 1;

@@ -1,7 +1,7 @@
 //! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
 
 use super::layout::{aligned, clean, heading, line, number, table};
-use super::{Outcome, RunStatus, since};
+use super::{Outcome, RunStatus, hooks, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl Style {
         self.paint("1", text)
     }
 
-    fn severity(self, severity: Severity, text: &str) -> String {
+    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
         match severity {
             Severity::Error => self.paint("1;31", text),
             Severity::Warning => self.paint("33", text),
@@ -50,6 +50,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
     tables(&mut out, outcome, style);
     checks(&mut out, outcome, style);
     findings(&mut out, outcome, style);
+    hooks::section(&mut out, outcome, style);
     if !outcome.assumptions.is_empty() {
         heading(&mut out, style, "Assumptions");
         for assumption in &outcome.assumptions {

@@ -209,6 +209,12 @@ impl Store {
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
+    /// Replaces the report of a run that is recorded already.
+    pub fn replace_report(&mut self, run: i64, report: &str) -> Result<()> {
+        let sql = "UPDATE tieout_run SET report = $1 WHERE id = CAST($2 AS BIGINT)";
+        self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
+    }
+
     /// Number and report of the job's latest run, however it ended.
     pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
         if !self.has_table("tieout_run")? {
