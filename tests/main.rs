@@ -13,6 +13,7 @@ mod own_files;
 mod parse;
 mod quarantine;
 mod readme;
+mod recurring;
 mod rent;
 mod revisions;
 mod safety;
