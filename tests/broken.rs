@@ -50,7 +50,7 @@ on_both! {
 }
 
 /// Words with hyphens in the source that are no codes.
-const NO_CODES: [&str; 22] = [
+const NO_CODES: &[&str] = &[
     "utf-8",
     "windows-1252",
     "latin-1",
@@ -72,6 +72,9 @@ const NO_CODES: [&str; 22] = [
     "rent-history",
     "after-commit",
     "on-difference",
+    "before-run",
+    "after-rollback",
+    "after-run",
     "read-only",
 ];
 

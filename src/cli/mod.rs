@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file, and the only place that prints.
 
 mod completions;
+mod files;
 mod formats;
 mod import;
 mod init;
@@ -94,11 +95,13 @@ enum Color {
     Never,
 }
 
-/// Where the job is.
+/// Where the job is, and which files are written about its outcome.
 #[derive(Args)]
 struct JobArgs {
     /// The job: a folder with a tieout.toml, or the file itself
     job: PathBuf,
+    #[command(flatten)]
+    files: files::Files,
 }
 
 /// Reads the arguments, does what they say, and gives the process's exit code.

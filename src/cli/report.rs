@@ -1,8 +1,9 @@
 //! `tieout report [RUN]`: the outcome of an earlier run, from the database.
 
+use super::Global;
 use super::output::Output;
-use super::{Global, JobArgs};
 use crate::error::{Result, Stop};
+use crate::job;
 use crate::report::{Outcome, text};
 use crate::store::Store;
 use clap::Args;
@@ -33,7 +34,7 @@ pub(super) fn report(args: ReportArgs, global: &Global, output: &Output) -> i32 
 }
 
 fn find(args: &ReportArgs, global: &Global) -> Result<(String, Outcome)> {
-    let job = if global.database.is_some() { None } else { Some(JobArgs { job: args.job.clone() }.read()?) };
+    let job = if global.database.is_some() { None } else { Some(job::read(&args.job)?) };
     let target = global.target(job.as_ref())?;
     let mut store = Store::read(&target)?;
     let Some((_, json)) = store.report_of(args.run)? else {

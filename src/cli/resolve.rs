@@ -1,9 +1,10 @@
 //! `tieout resolve RUN`: the conflicts of a run, listed, and settled on purpose.
 
 use super::output::Output;
-use super::{Global, JobArgs};
+use super::Global;
 use crate::error::{Result, Stop};
 use crate::evidence::Dispute;
+use crate::job;
 use crate::report::Outcome;
 use crate::store::{Accepted, Disputed, Resolution, Store};
 use crate::table::spoken_key;
@@ -55,7 +56,7 @@ pub(super) fn resolve(args: &ResolveArgs, global: &Global, output: &Output) -> i
 }
 
 fn attempt(args: &ResolveArgs, global: &Global, output: &Output) -> Result<()> {
-    let job = if global.database.is_some() { None } else { Some(JobArgs { job: args.job.clone() }.read()?) };
+    let job = if global.database.is_some() { None } else { Some(job::read(&args.job)?) };
     let target = global.target(job.as_ref())?;
     let (mut store, _lock);
     if args.accept.is_some() {

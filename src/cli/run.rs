@@ -3,6 +3,7 @@
 use super::output::Output;
 use super::{Global, JobArgs};
 use crate::error::{Result, Stop};
+use crate::job::Job;
 use crate::pipeline::{self, Command, Request};
 use crate::report::{Outcome, text};
 use clap::Args;
@@ -22,10 +23,21 @@ pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
 
 /// Runs a job; prints and gives the exit code.
 pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output: &Output) -> i32 {
-    let outcome = match attempt(args, command, global, output) {
-        Ok(outcome) => outcome,
-        Err(stop) => return output.stop(command.word(), &args.job.display().to_string(), &stop),
+    let (name, outcome) = match args.read() {
+        Ok(job) => (job.name.clone(), attempt(&job, command, global, output)),
+        Err(stop) => (args.job.display().to_string(), Err(stop)),
     };
+    let mut outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(stop) => {
+            // Who watches from outside must not go on seeing the run before.
+            let mut outcome = Outcome::begin(name, command.word());
+            outcome.stop(&stop);
+            args.files.write(&mut outcome, output);
+            return output.stop(command.word(), &args.job.display().to_string(), &stop);
+        }
+    };
+    args.files.write(&mut outcome, output);
     if global.json {
         output.document(&outcome);
     } else if outcome.sources.is_empty() {
@@ -42,9 +54,8 @@ pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output:
     outcome.exit_code
 }
 
-fn attempt(args: &JobArgs, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
-    let job = args.read()?;
-    let target = global.target(Some(&job))?;
+fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
+    let target = global.target(Some(job))?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // The second signal ends the process at once; the database then rolls back by itself.
@@ -52,9 +63,8 @@ fn attempt(args: &JobArgs, command: Command, global: &Global, output: &Output) -
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
             .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
     }
-    let root = pipeline::root(&job, global.root.as_deref());
+    let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
-    let request =
-        Request { job: &job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
+    let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
     Ok(pipeline::execute(&request))
 }

@@ -2,11 +2,13 @@
 
 mod budget;
 mod checks;
+mod hooks;
 mod read;
 mod tables;
 mod waivers;
 
 pub use checks::{At, DeclaredCheck, Setting, Value};
+pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 pub use waivers::Waiver;
@@ -45,6 +47,8 @@ pub struct Job {
     pub materiality: Option<Decimal>,
     /// What is done with rows whose source states them no longer.
     pub on_stale: OnStale,
+    /// The programs that are run before and after.
+    pub hooks: Vec<Hook>,
 }
 
 /// A set of files of one format.
@@ -100,6 +104,7 @@ impl Job {
             waivers: Vec::new(),
             materiality: None,
             on_stale: OnStale::default(),
+            hooks: Vec::new(),
         }
     }
 }

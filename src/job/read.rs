@@ -2,6 +2,7 @@
 
 use super::budget::RawBudget;
 use super::checks::{RawCheck, RawExpect};
+use super::hooks::RawHook;
 use super::tables::{DeclaredTable, RawTable};
 use super::waivers::RawWaiver;
 use super::{Exclude, Job, OnStale, Period, Source, Versions};
@@ -32,6 +33,8 @@ struct RawFile {
     expect: Vec<RawExpect>,
     #[serde(default)]
     waiver: Vec<RawWaiver>,
+    #[serde(default)]
+    hook: Vec<RawHook>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +85,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: [&str; 3] = ["hook", "cache", "max_downtime"];
+const LATER: &[&str] = &["cache", "max_downtime"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -202,6 +205,7 @@ impl Place<'_> {
         if sources.is_empty() {
             return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));
         }
+        let hooks = self.hooks(raw.hook, raw.job.allow_exec, &name.span())?;
         let checks = raw.check.into_iter().map(|check| self.check(check)).collect::<Result<Vec<_>>>()?;
         if let Some(twice) = checks.iter().enumerate().find(|(i, c)| checks[..*i].iter().any(|o| o.name == c.name)) {
             return Err(self.stop(0..0, format!("there are two checks `{}`", twice.1.name), "name them apart"));
@@ -217,6 +221,7 @@ impl Place<'_> {
             tables,
             sources,
             checks,
+            hooks,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
             waivers: raw.waiver.into_iter().map(|w| self.waiver(w)).collect::<Result<_>>()?,
             materiality: match &raw.job.materiality {

@@ -2,11 +2,13 @@
 //! transaction that commits only if everything ties out.
 
 mod checks;
+mod hooks;
 mod inside;
+mod past;
 mod sources;
 
 use crate::assemble::Archive;
-use crate::discover::discover;
+use crate::discover::{SourceFile, discover};
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
@@ -97,27 +99,37 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     outcome.run.currency.clone_from(&job.currency);
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
+        outcome.run.finished_at = now();
+        hooks::after(request, &mut outcome, None, None);
     }
-    outcome.run.finished_at = now();
     request.progress.done();
     outcome
 }
 
 fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let job = request.job;
-    request.progress.phase("looking for files", 0);
-    let (files, findings) = discover(job, &request.root)?;
-    outcome.findings = findings;
+    // A hook before the run may fetch the files; without one, a wrong folder is said before a database is made.
+    let early = if hooks::any_before(request) { None } else { Some(look_for_files(request)?) };
     let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
+    past::look_up(outcome, &mut store);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
-    let files = match request.command {
-        Command::Replay(run) => store.quarantined(&job.name, run).and_then(|lines| quarantine::mended(job, files, run, lines)),
-        _ => Ok(files),
+    let result = if hooks::before(request, outcome) {
+        let found = early.map_or_else(|| look_for_files(request), Ok);
+        let files = found.and_then(|(files, findings)| {
+            outcome.findings.extend(findings);
+            match request.command {
+                Command::Replay(run) => store.quarantined(&job.name, run).and_then(|lines| quarantine::mended(job, files, run, lines)),
+                _ => Ok(files),
+            }
+        });
+        files.and_then(|files| read_and_load(request, outcome, &mut store, &files))
+    } else {
+        outcome.judge();
+        request.check_interrupt()
     };
-    let result = files.and_then(|files| read_and_load(request, outcome, &mut store, &files));
     // Whatever stopped an interrupted run, it was the interruption.
     let result = result.map_err(|stop| request.check_interrupt().err().unwrap_or(stop));
     if let Err(stop) = &result {
@@ -132,11 +144,17 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }
+    hooks::after(request, outcome, Some(&folder), Some(&mut store));
     Ok(())
 }
 
+fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
+    request.progress.phase("looking for files", 0);
+    discover(request.job, &request.root)
+}
+
 /// Everything between the first file and the commit. When the outcome is a failure, nothing was committed.
-fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[crate::discover::SourceFile]) -> Result<()> {
+fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[SourceFile]) -> Result<()> {
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
     request.progress.phase("reading files", files.len());
@@ -227,6 +245,7 @@ fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result
 /// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
 fn record_failure(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) {
     outcome.run.finished_at = now();
+    outcome.compare();
     let result = store.begin().and_then(|()| {
         store.ensure_own_tables()?;
         record_files(outcome, store)?;
@@ -243,6 +262,21 @@ fn record_failure(request: &Request<'_>, outcome: &mut Outcome, store: &mut Stor
             message,
             "this report is the only record of it",
         ));
+    }
+}
+
+/// Records the report of a run once more, when something was added after it was recorded.
+fn record_again(outcome: &mut Outcome, store: &mut Store) {
+    let report = serde_json::to_string(outcome).unwrap_or_default();
+    let result = store.begin().and_then(|()| {
+        store.replace_report(outcome.run.id.unwrap_or_default(), &report)?;
+        store.commit()
+    });
+    if let Err(stop) = result {
+        store.rollback();
+        let message = format!("what the hooks did could not be recorded: {}", stop.message);
+        let hint = "this report is the only record of it";
+        outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "not-recorded", message, hint));
     }
 }
 

@@ -1,10 +1,21 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
+mod clock;
+mod hooks;
+mod junit;
+mod layout;
+mod metrics;
+mod since;
 mod text;
 mod write;
 
+pub use clock::seconds;
+pub use hooks::{HookOutcome, HookOutput, HookStatus};
+pub use junit::junit;
+pub use metrics::metrics;
+pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
-pub use write::{claim_folder, report_file, write};
+pub use write::{claim_folder, put_in_place, report_file, write};
 
 use crate::error::Stop;
 use crate::evidence::{Check, Finding, PassedOn, Severity, Status, Subject};
@@ -37,6 +48,15 @@ pub struct Outcome {
     /// How many more there are of a kind than are listed.
     #[serde(skip)]
     pub unlisted: BTreeMap<(Severity, String), usize>,
+    /// What is new, gone and still there since the job's last run; `None` where there was none.
+    #[serde(default)]
+    pub since_last: Option<SinceLast>,
+    /// What that run found.
+    #[serde(skip)]
+    pub past: Option<Past>,
+    /// The programs of the job that were run before and after.
+    #[serde(default)]
+    pub hooks: Vec<HookOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// The backup taken before; none in this version.
@@ -190,6 +210,9 @@ impl Outcome {
             findings: Vec::new(),
             kinds: Vec::new(),
             unlisted: BTreeMap::new(),
+            since_last: None,
+            past: None,
+            hooks: Vec::new(),
             assumptions: Vec::new(),
             backup: None,
             report: None,
@@ -208,6 +231,7 @@ impl Outcome {
             (None, true) => RunStatus::Committed,
             (None, false) => RunStatus::Unchanged,
         };
+        self.compare();
     }
 
     /// Ends the run with a stop.
@@ -216,6 +240,23 @@ impl Outcome {
         self.count_findings();
         self.run.status = RunStatus::Failed;
         self.exit_code = stop.subject.exit_code();
+        self.compare();
+    }
+
+    /// Says anew what differs from the run before.
+    pub fn compare(&mut self) {
+        self.since_last = self.past.as_ref().map(|past| past.compare(self));
+    }
+
+    /// Takes findings in that came when it was already decided how the run ends.
+    pub fn recount(&mut self) {
+        self.count_findings();
+        self.compare();
+    }
+
+    /// Whether something is different that was not in the run before.
+    pub fn has_news(&self) -> bool {
+        self.since_last.as_ref().map_or_else(|| since::any(self), |since| !since.new.is_empty())
     }
 
     /// Counts the findings by kind, and keeps the first of each.

@@ -1,9 +1,9 @@
 //! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
 
-use super::{Outcome, RunStatus};
+use super::layout::{aligned, clean, heading, line, number, table};
+use super::{Outcome, RunStatus, hooks, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// How many findings of one kind are shown in full.
 const SHOWN: usize = 3;
@@ -27,11 +27,11 @@ impl Style {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    fn severity(self, severity: Severity, text: &str) -> String {
+    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
         match severity {
             Severity::Error => self.paint("1;31", text),
             Severity::Warning => self.paint("33", text),
@@ -44,6 +44,7 @@ impl Style {
 pub fn text(outcome: &Outcome, style: Style) -> String {
     let mut out = String::new();
     conclusion(&mut out, outcome, style);
+    since::section(&mut out, outcome, style);
     sources(&mut out, outcome, style);
     migrations(&mut out, outcome, style);
     tables(&mut out, outcome, style);
@@ -59,6 +60,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
         );
         line(&mut out, &format!("  {words}"));
     }
+    hooks::section(&mut out, outcome, style);
     if !outcome.assumptions.is_empty() {
         heading(&mut out, style, "Assumptions");
         for assumption in &outcome.assumptions {
@@ -66,16 +68,6 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
         }
     }
     out
-}
-
-fn line(out: &mut String, text: &str) {
-    out.push_str(text.trim_end());
-    out.push('\n');
-}
-
-fn heading(out: &mut String, style: Style, text: &str) {
-    line(out, "");
-    line(out, &style.bold(text));
 }
 
 fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
@@ -315,47 +307,4 @@ pub fn finding_text(finding: &Finding, style: Style) -> String {
     let mut out = String::new();
     one_finding(&mut out, finding, style);
     out
-}
-
-/// Rows of cells in columns, the first to the left, numbers to the right.
-fn table(out: &mut String, rows: &[Vec<String>]) {
-    for row in aligned(rows) {
-        line(out, &format!("  {row}"));
-    }
-}
-
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let width = |text: &str| text.chars().count();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| width(t)).max().unwrap_or(0)).collect();
-    // A column of figures ends in the same place; its first row may be a heading.
-    let figure =
-        |t: &String| t.is_empty() || t == NOTHING || t.trim_start_matches(['-', '–']).chars().all(|c| c.is_ascii_digit() || c == '.');
-    let figures = |c: usize| c > 0 && rows.iter().skip(usize::from(rows.len() > 1)).all(|r| r.get(c).is_none_or(figure));
-    let right: Vec<bool> = (0..columns).map(figures).collect();
-    rows.iter()
-        .map(|row| {
-            let mut text = String::new();
-            for (c, cell) in row.iter().enumerate().filter(|(c, _)| widths[*c] > 0) {
-                let pad = " ".repeat(widths[c] - width(cell));
-                let _ = if right[c] { write!(text, "{pad}{cell}  ") } else { write!(text, "{cell}{pad}  ") };
-            }
-            text.trim_end().to_owned()
-        })
-        .collect()
-}
-
-/// A count, nothing as a dot, so that what is there stands out.
-fn number(n: usize) -> String {
-    if n == 0 { NOTHING.into() } else { n.to_string() }
-}
-
-const NOTHING: &str = "·";
-
-/// A text from files or databases, made harmless for a terminal: no control characters, no changes of direction.
-fn clean(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control() && c != '\t' && c != '\n' || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -1,7 +1,9 @@
-//! Writes a report folder: `report.json` and `report.txt`, both from the one model.
+//! Writes a report folder (`report.json` and `report.txt`, both from the one model), and files for other programs.
 
 use super::{Outcome, Style, text};
 use crate::error::{Result, Stop, io_words};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Makes the folder for a run's report before anything else is done, so that a run never ends without a place to say
@@ -49,4 +51,20 @@ pub fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
     let json = serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n";
     put("report.json", json)?;
     put("report.txt", text(outcome, Style::plain()))
+}
+
+/// Writes a file that another program reads at any moment: the whole of it or the one before, never a part. Everybody may
+/// read it, because the reader is often another user.
+pub fn put_in_place(path: &Path, content: &str) -> std::io::Result<()> {
+    // Renaming over a device or a pipe would take it away.
+    if path.symlink_metadata().is_ok_and(|m| !m.is_file() && !m.is_symlink()) {
+        return Err(std::io::Error::other("there is something else that is no file"));
+    }
+    let path = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".tieout-").tempfile_in(folder)?;
+    file.write_all(content.as_bytes())?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(drop).map_err(|e| e.error)
 }

@@ -243,6 +243,22 @@ impl Store {
         Ok(!self.select(&["1"], from, &[Some(table), Some(job)])?.is_empty())
     }
 
+    /// Replaces the report of a run that is recorded already.
+    pub fn replace_report(&mut self, run: i64, report: &str) -> Result<()> {
+        let sql = "UPDATE tieout_run SET report = $1 WHERE id = CAST($2 AS BIGINT)";
+        self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
+    }
+
+    /// Number and report of the job's latest run, however it ended.
+    pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
+        if !self.has_table("tieout_run")? {
+            return Ok(None);
+        }
+        let from = "FROM tieout_run WHERE id = (SELECT max(id) FROM tieout_run WHERE job = $1)";
+        let rows = self.select(&["id", "report"], from, &[Some(job)])?;
+        Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
+    }
+
     /// The keys of a table's rows that an import of ours inserted.
     pub fn inserted_keys(&mut self, table: &str) -> Result<BTreeSet<String>> {
         if !self.has_table("tieout_change")? {

@@ -42,6 +42,39 @@ impl Target {
     }
 }
 
+impl Target {
+    /// A text without the password of this database, however it is written there.
+    pub fn redact(&self, text: &str) -> String {
+        let Target::Postgres(url) = self else { return text.to_owned() };
+        let mut secrets: Vec<String> = passwords(url).flat_map(|p| [percent_decoded(p), p.to_owned()]).collect();
+        secrets.extend(std::env::var("PGPASSWORD"));
+        // The longer first: one may be a part of another.
+        secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        secrets.iter().filter(|s| !s.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
+/// The passwords of a URL, as they stand there.
+fn passwords(url: &str) -> impl Iterator<Item = &str> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let user = base.split_once("://").map_or(base, |(_, rest)| rest).rsplit_once('@').map_or("", |(user, _)| user);
+    let parameters = query.split('&').filter_map(|p| p.split_once('=')).filter(|(key, _)| key.to_lowercase().contains("password"));
+    user.split_once(':').map(|(_, password)| password).into_iter().chain(parameters.map(|(_, password)| password))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let escape = behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match escape.filter(|_| *first == b'%') {
+            Some(byte) => (bytes.push(byte), rest = &behind[2..]),
+            None => (bytes.push(*first), rest = behind),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,6 +115,13 @@ fn redacted(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_found_in_other_texts() {
+        let target = Target::parse("postgres://anna:he%2Fm%40lig@db/hyra?sslpassword=nyckel", Path::new(".")).unwrap();
+        assert_eq!(target.redact("he/m@lig or he%2Fm%40lig, nyckel; anna"), "*** or ***, ***; anna");
+        assert_eq!(Target::parse("postgres://db/hyra", Path::new(".")).unwrap().redact("db"), "db");
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -1,0 +1,37 @@
+//! `--junit FILE` and `--metrics FILE`: the outcome for the programs that watch over runs.
+
+use super::output::Output;
+use crate::error::io_words;
+use crate::evidence::Subject;
+use crate::report::{Outcome, junit, metrics, put_in_place};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Files for other programs.
+#[derive(Args)]
+pub(super) struct Files {
+    /// Write the outcome as JUnit XML, for Jenkins, GitLab, GitHub
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the outcome as metrics, for the textfile collector of Prometheus' node_exporter
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+}
+
+impl Files {
+    /// Writes what is asked for, failed runs too. Where that cannot be, a run that went well has not done all it was asked.
+    pub(super) fn write(&self, outcome: &mut Outcome, output: &Output) {
+        let mut wrong = false;
+        for (path, render) in [(&self.junit, junit as fn(&Outcome) -> String), (&self.metrics, metrics)] {
+            let Some(path) = path else { continue };
+            if let Err(error) = put_in_place(path, &render(outcome)) {
+                let hint = "the run itself is not touched by this; name a file in a folder that can be written to";
+                output.error(&format!("cannot write {}: {}", path.display(), io_words(&error)), hint);
+                wrong = true;
+            }
+        }
+        if wrong && outcome.exit_code == 0 {
+            outcome.exit_code = Subject::Usage.exit_code();
+        }
+    }
+}
