@@ -10,7 +10,7 @@ use crate::evidence::{Check, Operand, Severity, Side};
 use crate::job::{Expect, Job, SumCheck};
 use crate::load::load;
 use crate::migrate::{Step, bring_up};
-use crate::reconcile::{Item, Target, Totals, control_totals, residency, shares, sum_by_month};
+use crate::reconcile::{Item, Target, Totals, control_totals, rent, sum_by_month};
 use crate::report::Outcome;
 use crate::store::{Run, Store};
 use crate::table::{Canonical, Kind, Role, Row, Table, spoken_key};
@@ -112,17 +112,21 @@ fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome)
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
     if archive.knows_everybody() {
-        let (checks, found) = residency(&calculations, people);
-        outcome.checks.extend(checks);
-        outcome.findings.extend(found);
+        add(rent::of_people(&calculations, people), outcome);
     } else {
         outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
     }
-    outcome.checks.extend(shares(&calculations));
+    let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
+    add(rent::of_files(&calculations, &paths), outcome);
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }
     calculations
+}
+
+fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
+    outcome.checks.extend(checks);
+    outcome.findings.extend(findings);
 }
 
 struct Loader<'a> {
