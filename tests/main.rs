@@ -9,6 +9,7 @@ mod house;
 mod init;
 mod own_files;
 mod parse;
+mod phenomena;
 mod quarantine;
 mod readme;
 mod rent;

@@ -117,7 +117,9 @@ fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome)
         outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
     }
     let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
-    add(rent::of_files(&calculations, &paths), outcome);
+    let unread = archive.files.iter().zip(archive.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.is_rejected()));
+    let refused: Vec<&str> = unread.map(|(file, _)| file.path.as_str()).collect();
+    add(rent::of_files(&calculations, &paths, &refused), outcome);
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }

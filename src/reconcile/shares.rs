@@ -29,7 +29,7 @@ fn exceeds(calculation: &Calculation<'_>) -> Option<Finding> {
     let message = format!(
         "the shares add up to {shared} kr, {more} more than the total of {total}; rounding adds less than {people} kr for {people} people"
     );
-    let hint = "look who paid too much; the shares are loaded as they stand";
+    let hint = "look who paid too much (giving everybody the highest share does it, too); they are loaded as they stand";
     Some(Finding::warning("shares-exceed-total", message, hint).about(calculation.path))
 }
 

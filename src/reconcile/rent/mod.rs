@@ -25,9 +25,10 @@ pub fn of_people(calculations: &[Calculation<'_>], people: &People) -> Said {
     joined([residency(calculations, people), overlap::overlap(calculations, people)])
 }
 
-/// The rules that need nothing but the calculations; `paths` are those of all files of the run, also the refused ones.
-pub fn of_files(calculations: &[Calculation<'_>], paths: &[&str]) -> Said {
-    let (arithmetic, versions) = (recompute::recompute(calculations), supersession::supersession(calculations, paths));
+/// The rules that need nothing but the calculations; `paths` are those of all files of the run, `refused` those of them that
+/// could not be read.
+pub fn of_files(calculations: &[Calculation<'_>], paths: &[&str], refused: &[&str]) -> Said {
+    let (arithmetic, versions) = (recompute::recompute(calculations), supersession::supersession(calculations, paths, refused));
     joined([shares(calculations), arithmetic, versions, (Vec::new(), months::months(calculations))])
 }
 

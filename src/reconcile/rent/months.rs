@@ -5,6 +5,7 @@ use super::{listed, month_in};
 use crate::assemble::{Calculation, Standing};
 use crate::evidence::Finding;
 use std::collections::{BTreeMap, BTreeSet};
+use tieout_parsers::Month;
 
 /// How many files a message names.
 const NAMED: usize = 24;
@@ -59,26 +60,29 @@ fn mixed(files: &[&Calculation<'_>]) -> Option<Finding> {
 fn titles(files: &[&Calculation<'_>]) -> Vec<Finding> {
     let mut beside: BTreeMap<i32, Vec<&Calculation<'_>>> = BTreeMap::new();
     let mut findings = Vec::new();
+    let one = |file: &Calculation<'_>, month: Month, hint: &str| {
+        let message = format!("the title “{}” says {month}, the name {}", title(file), file.rent.label);
+        Finding::warning("title-differs", message, hint).about(file.path)
+    };
     for file in files {
         let Some(month) = file.rent.title.as_deref().and_then(month_in) else { continue };
         match file.rent.label.until(month) {
             0 => {}
             off @ (-1 | 1) => beside.entry(off).or_default().push(file),
-            _ => {
-                let message = format!("the title “{}” says {month}, the name {}", title(file), file.rent.label);
-                let hint = "find out which month it is; then rename the file, or exclude it with a reason";
-                findings.push(Finding::warning("title-differs", message, hint).about(file.path));
-            }
+            _ => findings.push(one(file, month, "find out which month it is; then rename the file, or exclude it with a reason")),
         }
     }
     // A title one month off is how archives go whose names mean the other month: said once for all of them.
     for (off, files) in beside {
+        let hint = "one of the two probably means the month of the rent, the other that of the costs; see `period` of the source";
+        if let [only] = files.as_slice() {
+            findings.push(one(only, only.rent.label.plus(off), hint));
+            continue;
+        }
         let names: Vec<String> = files.iter().map(|f| format!("{}: “{}”", f.name(), title(f))).collect();
         let side = if off > 0 { "after" } else { "before" };
         let message = format!("the title says the month {side} the name's in {}", counted(&names));
-        let hint = "the title probably says whose rent it is, the name whose costs; see `period` of the source";
-        let finding = Finding::warning("title-differs", message, hint);
-        findings.push(if let [only] = files.as_slice() { finding.about(only.path) } else { finding });
+        findings.push(Finding::warning("title-differs", message, hint));
     }
     findings
 }

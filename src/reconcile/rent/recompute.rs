@@ -123,9 +123,8 @@ fn differences(people: &[Part<'_>], shares: &[Decimal]) -> String {
 
 fn not_prorated(calculation: &Calculation<'_>, people: &[Part<'_>], reading: &Reading, proved: &str) -> Finding {
     let adjusted = people.iter().filter(|p| !p.adjustment.is_zero() && p.days.is_some_and(|d| d != reading.days));
-    let who: Vec<String> = adjusted
-        .map(|p| format!("{}'s {} for {} of {} days", p.name, figure(p.adjustment), figure(p.days.unwrap_or_default()), reading.days))
-        .collect();
+    let who: Vec<String> =
+        adjusted.map(|p| format!("{}'s {} for {} days", p.name, figure(p.adjustment), figure(p.days.unwrap_or_default()))).collect();
     let who = if who.is_empty() { "the room adjustment".to_owned() } else { listed(&who, NAMED) };
     let message = format!("{} was taken in full, not by days: only so the shares come out ({proved})", who);
     Finding::warning("adjustment-not-prorated", message, "look whether that was agreed; the shares are loaded as they stand")
@@ -192,7 +191,7 @@ mod tests {
         let people = [("Astrid", "15", "-1400", "2400"), ("Rasmus", "", "", "7600")];
         let (status, _, findings) = judged(Some("2024-11"), &[("kallhyra", "9000"), ("drift_rakning", "1000")], &people);
         assert_eq!(status, Status::Explained);
-        assert!(findings[0].starts_with("Astrid's -1400 for 15 of 30 days was taken in full"), "{findings:?}");
+        assert!(findings[0].starts_with("Astrid's -1400 for 15 days was taken in full"), "{findings:?}");
     }
 
     #[test]
