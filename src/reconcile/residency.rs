@@ -151,8 +151,9 @@ fn fitting_months(calculation: &Calculation<'_>, tenants: &[&Tenant], all: &[Cal
 fn drift_identities(rent: &RentCalculation, all: &[Calculation<'_>]) -> BTreeMap<Month, String> {
     let Some(drift) = rent.nonzero("drift") else { return BTreeMap::new() };
     let parts = |other: &RentCalculation| ["el", "bredband", "drift_rakning"].map(|key| other.nonzero(key).unwrap_or(Decimal::ZERO));
+    let sum = |parts: [Decimal; 3]| parts.into_iter().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(part));
     all.iter()
-        .filter(|other| !std::ptr::eq(other.rent, rent) && parts(other.rent).iter().sum::<Decimal>() == drift)
+        .filter(|other| !std::ptr::eq(other.rent, rent) && sum(parts(other.rent)) == Some(drift))
         .map(|other| {
             let [el, bredband, invoice] = parts(other.rent).map(|d| d.normalize());
             let words = format!("its drift equals {} ({el} + {bredband} + {invoice} = {})", other.name(), drift.normalize());
