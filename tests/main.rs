@@ -12,6 +12,7 @@ mod init;
 mod outputs;
 mod own_files;
 mod parse;
+mod phenomena;
 mod quarantine;
 mod readme;
 mod reconcile;

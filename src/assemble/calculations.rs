@@ -21,6 +21,10 @@ pub enum Standing {
 pub struct Calculation<'a> {
     /// Index of its file.
     pub file: usize,
+    /// Index of its source.
+    pub source: usize,
+    /// The same for all versions of one month.
+    pub family: usize,
     /// Path of its file.
     pub path: &'a str,
     /// What it says.
@@ -55,7 +59,9 @@ pub fn calculations(archive: Archive<'_>) -> (Vec<Calculation<'_>>, Vec<Finding>
         .records()
         .filter_map(|(file, located)| match &located.value {
             Record::RentCalculation(rent) => {
-                Some(Calculation { file, path: &archive.files[file].path, rent, standing: Standing::Current, latest: true })
+                let source = &archive.files[file];
+                let (standing, latest) = (Standing::Current, true);
+                Some(Calculation { file, source: source.source, family: 0, path: &source.path, rent, standing, latest })
             }
             _ => None,
         })
@@ -65,13 +71,14 @@ pub fn calculations(archive: Archive<'_>) -> (Vec<Calculation<'_>>, Vec<Finding>
     for (i, calculation) in found.iter().enumerate() {
         months.entry((archive.files[calculation.file].source, calculation.rent.label)).or_default().push(i);
     }
-    for ((source, month), mut members) in months {
+    for (family, ((source, month), mut members)) in months.into_iter().enumerate() {
         let rule = archive.job.sources[source].versions;
         members.sort_by_key(|i| found[*i].rent.version);
         let highest = members.last().map_or(0, |i| found[*i].rent.version);
         let mut before: Option<usize> = None;
         for i in members {
             let version = found[i].rent.version;
+            found[i].family = family;
             found[i].latest = version == highest;
             if version < highest && rule == Versions::Latest {
                 found[i].standing = Standing::Superseded;

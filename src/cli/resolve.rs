@@ -1,7 +1,7 @@
 //! `tieout resolve RUN`: the conflicts of a run, listed, and settled on purpose.
 
-use super::output::Output;
 use super::Global;
+use super::output::Output;
 use crate::error::{Result, Stop};
 use crate::evidence::Dispute;
 use crate::job;

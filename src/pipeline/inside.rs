@@ -10,7 +10,7 @@ use crate::evidence::{Check, Severity};
 use crate::job::{Job, OnStale};
 use crate::load::{delete_stale, load};
 use crate::migrate::{Step, bring_up};
-use crate::reconcile::{residency, shares};
+use crate::reconcile::rent;
 use crate::report::Outcome;
 use crate::store::{Run, Stale, Store};
 use crate::table::{Canonical, Kind, Row, Table};
@@ -123,17 +123,23 @@ fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome)
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
     if archive.knows_everybody() {
-        let (checks, found) = residency(&calculations, people);
-        outcome.checks.extend(checks);
-        outcome.findings.extend(found);
+        add(rent::of_people(&calculations, people), outcome);
     } else {
         outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
     }
-    outcome.checks.extend(shares(&calculations));
+    let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
+    let unread = archive.files.iter().zip(archive.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.is_rejected()));
+    let refused: Vec<&str> = unread.map(|(file, _)| file.path.as_str()).collect();
+    add(rent::of_files(&calculations, &paths, &refused), outcome);
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }
     calculations
+}
+
+fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
+    outcome.checks.extend(checks);
+    outcome.findings.extend(findings);
 }
 
 struct Loader<'a> {

@@ -3,6 +3,7 @@
 mod explain;
 mod formula;
 mod kinds;
+pub mod rent;
 mod residency;
 mod rule;
 mod shares;
@@ -10,7 +11,7 @@ mod waive;
 
 pub use kinds::ALL as KINDS;
 pub use kinds::control::Control;
-pub use residency::residency;
+use residency::residency;
 pub use rule::{Cells, Need, Recorded, Rule, World, rules};
-pub use shares::shares;
+use shares::shares;
 pub use waive::{passed_on, waive};
