@@ -5,8 +5,10 @@
 mod broken;
 mod cli;
 mod contributing;
+mod faults;
 mod house;
 mod init;
+mod mutation;
 mod own_files;
 mod parse;
 mod quarantine;
