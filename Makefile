@@ -3,12 +3,13 @@
 CARGO_TARGET_DIR ?= target
 FUZZ_SECONDS ?= 20
 
-.PHONY: help demo test bless lint fuzz clean
+.PHONY: help demo test bless mutation lint fuzz clean
 
 help:
 	@echo 'make demo   build, and run the main job on fixtures/rent'
 	@echo 'make test   run every test, installing what is missing'
 	@echo 'make bless  rewrite the expected outputs of the tests'
+	@echo 'make mutation  plant random faults and write docs/mutation.md; SEED=2 FAULTS=1000 for others'
 	@echo 'make lint   format, clippy and documentation, warnings refused'
 	@echo 'make fuzz   run every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)) each, installing cargo-fuzz when missing'
 	@echo 'make clean  remove what was built'
@@ -23,6 +24,10 @@ test:
 
 bless:
 	BLESS=1 INSTA_UPDATE=always cargo test --workspace
+
+# What was planted, and what became of it, is printed; as JSON it goes into a file beside what was built.
+mutation:
+	SEED=$(SEED) FAULTS=$(FAULTS) MUTATION_JSON=$(CARGO_TARGET_DIR)/mutation.json cargo test --quiet --locked --test mutation
 
 lint:
 	cargo fmt --all --check

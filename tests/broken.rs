@@ -59,6 +59,8 @@ const NO_CODES: &[&str] = &[
     "electricity-bills-text",
     "tieout-reports",
     "kebab-case",
+    "provider-coverage",
+    "rent-coverage",
     "cross-foot",
     "half-up",
     "roll-forward",

@@ -40,6 +40,14 @@ fn the_transcripts_come_out_exactly_so() {
 }
 
 #[test]
+fn the_rates_are_those_of_the_page_that_make_mutation_writes() {
+    let marker = "<!-- mutation: rates -->";
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mutation.md")).unwrap();
+    let (_, rates) = page.split_once(&format!("{marker}\n```text\n")).unwrap();
+    same_as_in_readme(marker, rates.split("```\n").next().unwrap());
+}
+
+#[test]
 fn from_a_folder_of_files_to_a_database_as_the_page_says() {
     let env = TestEnv::new(Kind::Sqlite);
     env.copy_fixture("bring-your-own");

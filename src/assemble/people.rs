@@ -24,6 +24,12 @@ pub struct People {
 }
 
 impl People {
+    /// Those people, each by the name.
+    pub fn of(people: impl IntoIterator<Item = Person>) -> People {
+        let by_name = people.into_iter().map(|p| (p.tenant.name.clone(), p)).collect();
+        People { by_name, ambiguous: BTreeSet::new() }
+    }
+
     /// The person of that name.
     pub fn by_name(&self, name: &str) -> Option<&Person> {
         self.by_name.get(name)

@@ -29,6 +29,22 @@ pub struct DeclaredCheck {
     pub at: At,
 }
 
+impl DeclaredCheck {
+    /// A check that no job file declares: what it says can only warn.
+    pub fn unbidden(name: &str, kind: &str, settings: &[(&str, &str)]) -> DeclaredCheck {
+        let setting = |text: &str| Setting { value: Value::Text(text.to_owned()), at: At(String::new()) };
+        DeclaredCheck {
+            name: name.to_owned(),
+            kind: setting(kind),
+            severity: Severity::Warning,
+            tolerance: Decimal::ZERO,
+            because: None,
+            settings: settings.iter().map(|(key, text)| ((*key).to_owned(), setting(text))).collect(),
+            at: At(String::new()),
+        }
+    }
+}
+
 /// A value of a check, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {

@@ -4,7 +4,7 @@
 use crate::assemble::{Calculation, Standing, ledger_table, tables};
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity};
-use crate::job::Job;
+use crate::job::{DeclaredCheck, Job};
 use crate::reconcile::{self, Cells, Control, KINDS, Recorded, Rule, World};
 use crate::report::Outcome;
 use crate::store::Store;
@@ -13,10 +13,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The rules that a job declares: its checks and its control totals.
 pub(super) fn rules(job: &Job) -> Result<Vec<Box<dyn Rule>>> {
-    let declared = reconcile::rules(KINDS, &job.checks)?.into_iter();
+    let checks: Vec<DeclaredCheck> = job.checks.iter().cloned().chain(unbidden(job)).collect();
+    let declared = reconcile::rules(KINDS, &checks)?.into_iter();
     let expected =
         job.expects.iter().map(|expect| Box::new(Control::new("control-total", Severity::Error, expect.clone())) as Box<dyn Rule>);
     Ok(declared.chain(expected).collect())
+}
+
+/// What is asked of the main job's tables, whatever its file declares: months without a bill of each provider, and months with
+/// bills that no calculation of the rent has shared.
+fn unbidden(job: &Job) -> Vec<DeclaredCheck> {
+    let reads = |format: &str| job.sources.iter().any(|s| s.format.name() == format);
+    let (bills, months) = (("of", "ElectricityBill.billPeriod"), ("against", "ElectricityBill.billPeriod"));
+    let mut checks = Vec::new();
+    if reads("electricity-bills-text") {
+        checks.push(DeclaredCheck::unbidden("provider-coverage", "coverage", &[bills, ("by", "provider"), months]));
+        if reads("rent-history-json") {
+            checks.push(DeclaredCheck::unbidden("rent-coverage", "coverage", &[("of", "RentLedger.period"), months]));
+        }
+    }
+    checks
 }
 
 /// A rule's wish for the rows of a table.

@@ -77,16 +77,28 @@ impl Coverage {
         let mut wanted: BTreeSet<Month> = span.into_iter().flatten().collect();
         let within = |m: &&Month| self.from.is_none_or(|f| **m >= f) && self.to.is_none_or(|t| **m <= t);
         wanted.extend(self.known.iter().filter(within));
-        let missing: Vec<String> = wanted.difference(months).map(Month::to_string).collect();
+        let missing: Vec<Month> = wanted.difference(months).copied().collect();
         check.expected = Some(wanted.len().to_string());
         check.actual = Some((wanted.len() - missing.len()).to_string());
         check.difference = Some(if missing.is_empty() { "0".into() } else { format!("-{}", missing.len()) });
         check.status = if missing.is_empty() { Status::Match } else { Status::Difference };
-        let shown = missing.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
-        let more = if missing.len() > 12 { format!(" and {} more", missing.len() - 12) } else { String::new() };
-        check.explanation = (!missing.is_empty()).then(|| format!("no row for {shown}{more}"));
+        check.explanation = (!missing.is_empty()).then(|| format!("no row for {}", spans(&missing)));
         check
     }
+}
+
+/// Months as people say them: `2023-03 to 2024-10, 2024-12`.
+fn spans(months: &[Month]) -> String {
+    let mut spans: Vec<(Month, Month)> = Vec::new();
+    for month in months {
+        match spans.last_mut().filter(|(_, last)| last.plus(1) == *month) {
+            Some((_, last)) => *last = *month,
+            None => spans.push((*month, *month)),
+        }
+    }
+    let more = if spans.len() > 12 { format!(" and {} more", spans.len() - 12) } else { String::new() };
+    let one = |(first, last): &(Month, Month)| if first == last { first.to_string() } else { format!("{first} to {last}") };
+    spans.iter().take(12).map(one).collect::<Vec<_>>().join(", ") + &more
 }
 
 /// The month of a text that a database gives.

@@ -1,6 +1,7 @@
 //! What is asked of every archive of rent calculations, unbidden: does each file follow from its own figures, did people
 //! pay for the days they lived there, what did the versions say that no longer count, and which month do names mean.
 
+mod adjustment;
 mod formula;
 mod months;
 mod overlap;
@@ -22,7 +23,8 @@ pub type Said = (Vec<Check>, Vec<Finding>);
 
 /// The rules that ask who lived there, and when.
 pub fn of_people(calculations: &[Calculation<'_>], people: &People) -> Said {
-    joined([residency(calculations, people), overlap::overlap(calculations, people)])
+    let adjusted = adjustment::adjustments(calculations, people);
+    joined([residency(calculations, people), overlap::overlap(calculations, people), adjusted])
 }
 
 /// The rules that need nothing but the calculations; `paths` are those of all files of the run, `refused` those of them that
