@@ -112,3 +112,21 @@ fn sql_quotes_names_by_the_one_function() {
         }
     }
 }
+
+#[test]
+fn every_kind_of_check_is_explained_and_tried() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [page, tests] = ["docs/checks.md", "tests/checks.rs"].map(|file| std::fs::read_to_string(root.join(file)).unwrap());
+    let mut names: Vec<&str> = tieout::reconcile::KINDS.iter().map(|kind| kind.name).collect();
+    for kind in tieout::reconcile::KINDS {
+        assert!(!kind.about.is_empty() && page.contains(&format!("| `{}` |", kind.name)), "docs/checks.md does not know {}", kind.name);
+        assert!(
+            kind.settings.iter().all(|s| page.contains(&format!("`{s}`"))),
+            "docs/checks.md does not know all settings of {}",
+            kind.name
+        );
+        assert!(tests.contains(&format!("kind = \"{}\"", kind.name)), "tests/checks.rs does not try {}", kind.name);
+    }
+    names.dedup();
+    assert_eq!(names.len(), tieout::reconcile::KINDS.len());
+}
