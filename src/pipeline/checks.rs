@@ -81,6 +81,7 @@ pub(super) fn declared(job: &Job, store: &mut Store, calculations: &[Calculation
     }
     read(job, store, readings, &mut rules)?;
     query(store, &mut rules, &mut checks)?;
+    rules.iter_mut().flatten().for_each(|rule| rule.seen());
     let mut world = World { superseded: superseded(calculations), ..World::default() };
     let opened = store.last_balances(&job.name, run)?;
     changes(store, &mut rules, opened.0)?;

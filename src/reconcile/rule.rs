@@ -5,6 +5,7 @@ use crate::error::{Result, Stop};
 use crate::evidence::{Check, Operand, Severity};
 use crate::job::{At, DeclaredCheck, Setting, Value};
 use crate::table::Kind as Holds;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::{Decimal, Month, nearest};
 
@@ -58,6 +59,9 @@ pub type Recorded = BTreeMap<String, Option<String>>;
 pub trait Rule {
     /// What it reads.
     fn needs(&self) -> Vec<Need>;
+
+    /// All rows were seen.
+    fn seen(&mut self) {}
 
     /// The tables of which it wants to know what was derived, with the recorded keys; asked when all rows were seen.
     fn asks(&self) -> Vec<(String, BTreeSet<String>)> {
@@ -246,8 +250,28 @@ pub(super) fn keep(operands: &mut Vec<Operand>, operand: impl FnOnce() -> Operan
     }
 }
 
+/// The texts of a row that make its group, as one, without making a new text where one column does.
+pub(super) fn raw_group<'r>(row: &Cells<'r>, from: usize, columns: usize) -> Cow<'r, str> {
+    if columns == 1 {
+        return row.get(from).map_or(Cow::Borrowed(NONE), Cow::Borrowed);
+    }
+    let parts: Vec<&str> = (from..from + columns).map(|n| row.get(n).unwrap_or(NONE)).collect();
+    Cow::Owned(parts.join(BETWEEN))
+}
+
+/// Stands for NULL in a raw group.
+const NONE: &str = "\u{0}";
+/// Stands between the columns of a raw group.
+const BETWEEN: &str = "\u{1f}";
+
+/// The name of a raw group.
+pub(super) fn name_of(raw: &str) -> String {
+    let parts: Vec<Option<&str>> = raw.split(BETWEEN).map(|part| Some(part).filter(|p| *p != NONE)).collect();
+    group_name(&parts)
+}
+
 /// A value that groups are named by: of a first of a month the month, of a day the day.
-pub(super) fn group_name(values: &[Option<&str>]) -> String {
+fn group_name(values: &[Option<&str>]) -> String {
     let one = |value: &Option<&str>| {
         let text = value.unwrap_or("none");
         let day = crate::table::Kind::Date.canonical(text);

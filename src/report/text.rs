@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// How many findings of one kind are shown in full.
 const SHOWN: usize = 3;
+/// How many groups of one check are shown in full.
+const GROUPS: usize = 20;
 
 /// How to render.
 #[derive(Debug, Clone, Copy)]
@@ -175,9 +177,10 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
         }
         let counts: Vec<String> = by_status.iter().map(|(status, n)| format!("{n} {status}")).collect();
         line(out, &format!("  {}  {}", clean(name), counts.join(", ")));
-        let shown: Vec<&&Check> = group.iter().filter(|c| style.verbose || worth_showing(c)).collect();
+        let worth: Vec<&&Check> = group.iter().filter(|c| style.verbose || worth_showing(c)).collect();
+        let shown = &worth[..if style.verbose { worth.len() } else { worth.len().min(GROUPS) }];
         let mut rows = Vec::new();
-        for check in &shown {
+        for check in shown {
             let side = |v: &Option<String>| v.clone().unwrap_or_else(|| "–".into());
             let delta = check.difference.as_deref().filter(|d| *d != "0").unwrap_or("");
             let severity = if check.fails() {
@@ -211,6 +214,9 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
             if style.verbose {
                 operands(out, check);
             }
+        }
+        if worth.len() > shown.len() {
+            line(out, &format!("    … and {} groups more: see the report", worth.len() - shown.len()));
         }
         let mut tolerances: Vec<(&String, &String)> = shown.iter().filter_map(|c| c.tolerance.as_ref().zip(c.because.as_ref())).collect();
         tolerances.dedup();

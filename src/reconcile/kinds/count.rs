@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Proof, Status};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Template, World, group_name};
-use std::collections::BTreeMap;
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Template, World, name_of, raw_group};
+use std::collections::{BTreeMap, HashMap};
 use tieout_parsers::Decimal;
 
 /// The kind.
@@ -20,6 +20,8 @@ struct Count {
     by: Vec<String>,
     least: u64,
     most: u64,
+    /// By the texts of the group's columns, then by its name.
+    raw: HashMap<String, u64>,
     counts: BTreeMap<String, u64>,
 }
 
@@ -36,7 +38,7 @@ impl Count {
                     .stop("it is not said how many rows there must be", "write equals = 2, or at_least and at_most"));
             }
         };
-        Ok(Count { template: declared.check(), of, by: declared.list("by")?, least, most, counts: BTreeMap::new() })
+        Ok(Count { template: declared.check(), of, by: declared.list("by")?, least, most, raw: HashMap::new(), counts: BTreeMap::new() })
     }
 }
 
@@ -46,8 +48,17 @@ impl Rule for Count {
     }
 
     fn row(&mut self, _need: usize, row: &Cells<'_>) {
-        let group: Vec<Option<&str>> = (0..self.by.len()).map(|n| row.get(n)).collect();
-        *self.counts.entry(group_name(&group)).or_default() += 1;
+        let group = raw_group(row, 0, self.by.len());
+        match self.raw.get_mut(group.as_ref()) {
+            Some(count) => *count += 1,
+            None => _ = self.raw.insert(group.into_owned(), 1),
+        }
+    }
+
+    fn seen(&mut self) {
+        for (group, count) in self.raw.drain() {
+            *self.counts.entry(name_of(&group)).or_default() += count;
+        }
     }
 
     fn missing(&self, why: &str) -> Vec<Check> {

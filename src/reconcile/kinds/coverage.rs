@@ -3,9 +3,9 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Status};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Side, Template, World, group_name};
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Side, Template, World, name_of, raw_group};
 use crate::table::Kind as Holds;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tieout_parsers::Month;
 
 /// The kind.
@@ -23,6 +23,8 @@ struct Coverage {
     against: Option<Against>,
     from: Option<Month>,
     to: Option<Month>,
+    /// The texts of months and groups that were seen.
+    raw: HashSet<String>,
     months: BTreeMap<String, BTreeSet<Month>>,
     known: BTreeSet<Month>,
 }
@@ -64,9 +66,17 @@ impl Coverage {
             against,
             from: month("from")?,
             to: month("to")?,
+            raw: HashSet::new(),
             months: BTreeMap::new(),
             known: BTreeSet::new(),
         })
+    }
+
+    fn add(&mut self, row: &Cells<'_>) {
+        if let Some(month) = month(row.get(0)) {
+            let group = if self.by.is_empty() { String::new() } else { name_of(&raw_group(row, 1, self.by.len())) };
+            self.months.entry(group).or_default().insert(month);
+        }
     }
 
     fn group(&self, group: &str, months: &BTreeSet<Month>) -> Check {
@@ -114,16 +124,19 @@ impl Rule for Coverage {
     }
 
     fn row(&mut self, need: usize, row: &Cells<'_>) {
-        let Some(month) = month(row.get(0)) else { return };
-        if need == 1 {
-            let key = self.against.as_ref().and_then(|a| a.key.as_deref());
-            if key.is_none() || row.get(1) == key {
-                self.known.insert(month);
+        if need == 0 {
+            let raw = raw_group(row, 0, 1 + self.by.len());
+            if !self.raw.contains(raw.as_ref()) {
+                self.raw.insert(raw.into_owned());
+                self.add(row);
             }
             return;
         }
-        let group: Vec<Option<&str>> = (1..=self.by.len()).map(|n| row.get(n)).collect();
-        self.months.entry(group_name(&group)).or_default().insert(month);
+        let Some(month) = month(row.get(0)) else { return };
+        let key = self.against.as_ref().and_then(|a| a.key.as_deref());
+        if key.is_none() || row.get(1) == key {
+            self.known.insert(month);
+        }
     }
 
     fn missing(&self, why: &str) -> Vec<Check> {

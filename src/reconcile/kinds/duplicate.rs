@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Side, Status};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Template, World};
-use std::collections::HashMap;
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Template, World, keep};
+use std::collections::HashSet;
 
 /// The kind.
 pub(super) const KIND: Kind = Kind {
@@ -17,11 +17,10 @@ struct Duplicate {
     template: Template,
     of: String,
     columns: Vec<String>,
-    /// The rows by a digest of their columns: how many, and the key of the first.
-    seen: HashMap<u128, (u32, String)>,
+    /// The digests of the rows' columns.
+    seen: HashSet<u128>,
     rows: u64,
-    repeated: Vec<(u128, Operand)>,
-    more: u64,
+    repeated: Vec<Operand>,
 }
 
 impl Duplicate {
@@ -31,7 +30,7 @@ impl Duplicate {
             return Err(declared.at("columns").stop("`columns` names none", "name those in which two rows must differ"));
         }
         let of = declared.required("of", "ElectricityBill")?.to_owned();
-        Ok(Duplicate { template: declared.check(), of, columns, seen: HashMap::new(), rows: 0, repeated: Vec::new(), more: 0 })
+        Ok(Duplicate { template: declared.check(), of, columns, seen: HashSet::new(), rows: 0, repeated: Vec::new() })
     }
 }
 
@@ -44,21 +43,11 @@ impl Rule for Duplicate {
         self.rows += 1;
         let texts: Vec<Option<&str>> = (0..self.columns.len()).map(|n| row.get(n)).collect();
         let digest = crate::digest::short(&serde_json::to_vec(&texts).unwrap_or_default());
-        let known = self.seen.entry(digest).or_insert_with(|| (0, row.key()));
-        known.0 += 1;
-        if known.0 == 1 {
+        if self.seen.insert(digest) {
             return;
         }
-        if self.repeated.len() >= OPERANDS {
-            self.more += 1;
-            return;
-        }
-        let words = texts.iter().map(|t| t.unwrap_or("none")).collect::<Vec<_>>().join(", ");
-        if known.0 == 2 {
-            let first = Operand::of_row(Side::Expected, &self.of, known.1.clone(), words.clone());
-            self.repeated.push((digest, first));
-        }
-        self.repeated.push((digest, Operand::of_row(Side::Actual, &self.of, row.key(), words)));
+        let words = || texts.iter().map(|t| t.unwrap_or("none")).collect::<Vec<_>>().join(", ");
+        keep(&mut self.repeated, || Operand::of_row(Side::Actual, &self.of, row.key(), words()));
     }
 
     fn missing(&self, why: &str) -> Vec<Check> {
@@ -75,10 +64,10 @@ impl Rule for Duplicate {
         check.actual = Some(repeats.to_string());
         check.difference = Some(repeats.to_string());
         check.status = if repeats == 0 { Status::Match } else { Status::Difference };
-        let first = self.repeated.first().map(|(_, o)| o.value.clone()).unwrap_or_default();
-        let more = if self.more > 0 { format!("; the first {OPERANDS} are listed") } else { String::new() };
+        let first = self.repeated.first().map(|o| o.value.clone()).unwrap_or_default();
+        let more = if repeats > OPERANDS as u64 { format!("; the first {OPERANDS} are listed") } else { String::new() };
         check.explanation = (repeats > 0).then(|| format!("{repeats} rows repeat another in {}: {first}{more}", self.columns.join(", ")));
-        check.operands = self.repeated.into_iter().map(|(_, o)| o).collect();
+        check.operands = self.repeated;
         vec![check]
     }
 }

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Proof, Severity, Side as Of, Status};
 use crate::reconcile::explain::{Grounds, explain};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Side, Template, World, group_name, keep};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Side, Template, World, keep, name_of, raw_group};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tieout_parsers::{Decimal, Month, exact_decimal};
 
 /// The kind.
@@ -34,6 +34,12 @@ struct Total {
 }
 
 impl Total {
+    fn merge(&mut self, other: Total) {
+        self.sum = if self.count == 0 { other.sum } else { self.sum.zip(other.sum).and_then(|(a, b)| a.checked_add(b)) };
+        self.count += other.count;
+        other.operands.into_iter().for_each(|operand| keep(&mut self.operands, || operand));
+    }
+
     fn add(&mut self, amount: Decimal, operand: impl FnOnce() -> Operand) {
         self.sum = if self.count == 0 { Some(amount) } else { self.sum.and_then(|s| s.checked_add(amount)) };
         self.count += 1;
@@ -46,6 +52,8 @@ struct Sum {
     of: Side,
     by: Vec<String>,
     target: Target,
+    /// By the texts of the group's columns, then by its name: several texts can mean one group.
+    raw: [HashMap<String, Total>; 2],
     actual: BTreeMap<String, Total>,
     expected: BTreeMap<String, Total>,
     /// Why a row could not be counted, the first time.
@@ -73,7 +81,16 @@ impl Sum {
                 Target::Column(other, columns)
             }
         };
-        Ok(Sum { template: declared.check(), of, by, target, actual: BTreeMap::new(), expected: BTreeMap::new(), unreadable: None })
+        Ok(Sum {
+            template: declared.check(),
+            of,
+            by,
+            target,
+            raw: Default::default(),
+            actual: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            unreadable: None,
+        })
     }
 
     fn expected_table(&self) -> &str {
@@ -112,17 +129,34 @@ impl Rule for Sum {
         {
             return;
         }
-        let group: Vec<Option<&str>> = (0..groups).map(|n| row.get(n)).collect();
-        let (table, side) = if need == 0 { (&self.of.table, Of::Actual) } else { (&self.expected_table().to_owned(), Of::Expected) };
+        let complete = (0..groups).all(|n| row.get(n).is_some());
         let text = row.get(groups);
-        let Some(amount) = text.and_then(exact_decimal).filter(|_| group.iter().all(Option::is_some)) else {
+        let Some(amount) = text.and_then(exact_decimal).filter(|_| complete) else {
+            let table = if need == 0 { self.of.table.clone() } else { self.expected_table().to_owned() };
             let what = text.unwrap_or("empty");
             self.unreadable.get_or_insert_with(|| format!("a row of {table} has no group or no number: {what}"));
             return;
         };
+        let group = raw_group(row, 0, groups);
+        let (table, side) = match (need, &self.target) {
+            (0, _) => (&self.of.table, Of::Actual),
+            (_, Target::Config { table, .. }) => (table, Of::Expected),
+            (_, Target::Column(side, _)) => (&side.table, Of::Expected),
+        };
         let operand = || Operand::of_row(side, table, row.key(), amount.normalize().to_string());
-        let totals = if need == 0 { &mut self.actual } else { &mut self.expected };
-        totals.entry(group_name(&group)).or_default().add(amount, operand);
+        let totals = &mut self.raw[need];
+        match totals.get_mut(group.as_ref()) {
+            Some(total) => total.add(amount, operand),
+            None => totals.entry(group.into_owned()).or_default().add(amount, operand),
+        }
+    }
+
+    fn seen(&mut self) {
+        for (raw, totals) in self.raw.iter_mut().zip([&mut self.actual, &mut self.expected]) {
+            for (group, total) in raw.drain() {
+                totals.entry(name_of(&group)).or_default().merge(total);
+            }
+        }
     }
 
     fn asks(&self) -> Vec<(String, BTreeSet<String>)> {
