@@ -49,7 +49,15 @@ impl Reader {
     }
 
     fn context(&self, encoding: Encoding) -> Context<'_> {
-        Context { path: "2025_02_v1.json", timezone: &self.timezone, encoding, fields: &self.fields, worth: None, only: None, options: &self.options }
+        Context {
+            path: "2025_02_v1.json",
+            timezone: &self.timezone,
+            encoding,
+            fields: &self.fields,
+            worth: None,
+            only: None,
+            options: &self.options,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod url;
 
 pub use dialect::quote;
 pub use lock::Lock;
-pub use own::{FileRecord, RunRecord, Written};
+pub use own::{Balances, FileRecord, RunRecord, Written};
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
 pub use scratch::shapes_after;

@@ -55,6 +55,9 @@ pub struct FileRecord<'a> {
     pub rest_sha256: Option<&'a str>,
 }
 
+/// The actual sides of checks, by name and group.
+pub type Balances = BTreeMap<(String, String), String>;
+
 /// Where an imported row came from.
 #[derive(Debug, Clone, Default)]
 pub struct Written {
@@ -212,7 +215,7 @@ impl Store {
 
     /// The last run of a job that went through before this one, and the figures of its checks by name and group: what its
     /// actual side was.
-    pub fn last_balances(&mut self, job: &str, run: i64) -> Result<(i64, BTreeMap<(String, String), String>)> {
+    pub fn last_balances(&mut self, job: &str, run: i64) -> Result<(i64, Balances)> {
         let run = run.to_string();
         let from = "FROM tieout_run WHERE job = $1 AND status <> 'failed' AND id < CAST($2 AS BIGINT)";
         let last = self.select(&["max(id)"], from, &[Some(job), Some(&run)])?;

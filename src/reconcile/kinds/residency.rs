@@ -77,7 +77,7 @@ impl Rule for Validity {
             None => true,
             Some((from, to)) => from.is_some_and(|f| f > month.last()) || to.is_some_and(|t| t < month.first()),
         };
-        let mut wrong: Vec<(&(String, Month), &(u64, String))> = self.rows.iter().filter(|((who, month), _)| outside(who, month)).collect();
+        let mut wrong: Vec<_> = self.rows.iter().filter(|((who, month), _)| outside(who, month)).collect();
         wrong.sort();
         let count: u64 = wrong.iter().map(|w| w.1.0).sum();
         let mut check = self.template.group("all rows");
