@@ -156,4 +156,37 @@ on_both! {
         let outcome = tieout(env, &["reconcile", "rent"], 0);
         assert_eq!(outcome["run"]["status"], "unchanged");
     }
+
+    fn a_row_that_an_earlier_import_put_under_the_wrong_month_is_named(env) {
+        imported(env);
+        let columns = "\"tenantId\", \"amountDue\", \"amountPaid\", \"paymentDate\", \"createdAt\", \"daysStayed\", \"roomAdjustment\", \"baseMonthlyRent\", \"calculationTitle\", \"calculationDate\"";
+        let month = if env.database.url().starts_with("sqlite") { "'2025-07-01 00:00:00'" } else { "TIMESTAMP '2025-07-01'" };
+        env.database.execute(&format!("INSERT INTO \"RentLedger\" (id, period, {columns}) SELECT 'old', {month}, {columns} FROM \"RentLedger\" WHERE \"daysStayed\" = 15.5"));
+        let outcome = tieout(env, &["reconcile", "rent"], 1);
+        let message = finding(&outcome, "wrong-period")["message"].as_str().unwrap();
+        assert!(message.contains("2025-07-01 too, which no file states and which says the same as ledger row") && message.contains("2025-02-01"), "{message}");
+    }
+
+    fn a_month_without_a_bill_of_one_provider_or_without_any_is_named(env) {
+        imported(env);
+        let bills = env.read(BILLS);
+        let without = |line: &str| bills.lines().filter(|l| !l.starts_with(line)).map(|l| format!("{l}\n")).collect::<String>();
+        // The month of the last bills: one provider's is gone, then both are.
+        env.write(BILLS, without("2025-10-01\t1632"));
+        let outcome = tieout(env, &["reconcile", "rent"], 0);
+        let vattenfall = check(&outcome, "electricity-vs-config", "2025-09");
+        assert_eq!(vattenfall["difference"], "0", "the database still has it");
+        assert_eq!(finding(&outcome, "stale")["severity"], "warning");
+        env.replace("rent/tieout.toml", "[job]\n", "[job]\non_stale = \"delete\"\n");
+        let outcome = tieout(env, &["import", "rent"], 1);
+        assert_eq!(check(&outcome, "provider-coverage", "vattenfall")["explanation"], "no row for 2025-09");
+        let proof = check(&outcome, "electricity-vs-config", "2025-09");
+        assert_eq!((&proof["status"], &proof["difference"]), (&"difference".into(), &"-1632".into()));
+        env.write(BILLS, without("2025-10-01"));
+        let outcome = tieout(env, &["import", "rent"], 1);
+        let nothing = check(&outcome, "electricity-vs-config", "2025-09");
+        assert_eq!((&nothing["status"], &nothing["explanation"]), (&"missing_actual".into(), &"ElectricityBill has no row for it".into()));
+        let no_history = check(&outcome, "rent-coverage", "against ElectricityBill.billPeriod");
+        assert!(no_history["explanation"].as_str().unwrap().contains("2023-03 to 2024-10"), "{no_history}");
+    }
 }

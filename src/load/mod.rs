@@ -73,6 +73,9 @@ pub fn load(
     let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
     let ambiguous = load.ambiguous(store, &stage)?;
     let conflicts = load.gone(store, &stage)? + load.nearly_there(store, &stage)? + load.differing(store, &stage)?;
+    if run.whole {
+        load.shifted(store, &stage)?;
+    }
     let stale = if run.whole { load.stale(store, &stage)? } else { Vec::new() };
     let away = load.left_away;
     let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, ..Counts::default() };

@@ -8,6 +8,24 @@ use crate::table::{Table, spoken_key};
 use std::collections::BTreeMap;
 
 impl Load<'_> {
+    /// Rows of the database that say the same as a row of the files under another day or month: an earlier import put them
+    /// there, and no file states them.
+    pub(super) fn shifted(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<()> {
+        for (key, held) in stage.shifted(store)? {
+            let keys = self.table.with(&[crate::table::Role::Key]);
+            let held: Vec<String> = keys.zip(held).map(|((_, c), text)| text.map_or("none".into(), |t| c.kind.canonical(&t))).collect();
+            let message = format!(
+                "the table {} holds {} too, which no file states and which says the same as {}: it stands under the wrong day or month",
+                self.table.name,
+                held.join(", "),
+                self.spoken(&key)
+            );
+            let hint = "an earlier import probably put it there; delete it, if it is not the app's own";
+            self.findings.push(Finding::warning("wrong-period", message, hint));
+        }
+        Ok(())
+    }
+
     /// Rows that we imported, and that no file states any more.
     pub(super) fn stale(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<Vec<Stale>> {
         let (stale, count) = stage.stale(store, self.run.job)?;

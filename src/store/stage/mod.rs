@@ -154,6 +154,11 @@ impl<'t> Stage<'t> {
         parts.collect::<Vec<_>>().join(" AND ")
     }
 
+    /// The columns that are written: place in the stage, column, shape.
+    pub(in crate::store) fn columns(&self) -> impl Iterator<Item = (usize, &Column, &ShapeColumn)> + '_ {
+        self.used.iter().enumerate().map(|(at, (_, column, shape))| (at, *column, shape))
+    }
+
     pub(in crate::store) fn table(&self) -> &'t Table {
         self.table
     }
