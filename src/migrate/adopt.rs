@@ -3,7 +3,8 @@
 
 use super::Step;
 use crate::error::{Result, Stop};
-use crate::store::{Shape, Store, TableShape, shapes_after};
+use crate::script::{Object, Statement};
+use crate::store::{Shape, Store, TableShape, quote, shapes_after};
 use std::collections::BTreeSet;
 
 /// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
@@ -13,7 +14,7 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     if actual.is_empty() {
         return Ok(0);
     }
-    let sql: Vec<&str> = steps.iter().map(|s| s.sql.as_str()).collect();
+    let sql: Vec<Vec<&str>> = steps.iter().map(|s| s.up.vetted.script.statements.iter().map(|s| s.sql.as_str()).collect()).collect();
     let mut shapes = vec![Shape::new()];
     shapes.extend(shapes_after(store, &sql)?);
     let closest = (0..shapes.len()).map(|n| (differences(&shapes, n, &actual), n));
@@ -54,6 +55,38 @@ fn differences(shapes: &[Shape], n: usize, actual: &Shape) -> Vec<String> {
         }
     }
     found
+}
+
+/// How an object that stands differs from what a statement would make, in sentences; nothing where that cannot be tried.
+pub(super) fn otherwise(store: &mut Store, object: &Object, statement: &Statement) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    match object {
+        Object::Table(name) if statement.created_table().is_some() => {
+            let (made, is) = (store.table_made(&statement.sql, name)?, store.table_shape(name)?);
+            if let (Some(should), Some(is)) = (made, is) {
+                compare(name, &should, &is, &BTreeSet::new(), &mut found);
+            }
+        }
+        Object::Column(table, column) if statement.altered_table().is_some() => {
+            let made = store.column_made(&statement.sql, table, column)?;
+            if let (Some(column), Some(is)) = (made, store.table_shape(table)?) {
+                let should = TableShape { columns: vec![column], ..TableShape::default() };
+                compare(table, &should, &is, &BTreeSet::new(), &mut found);
+            }
+        }
+        Object::Index(name) => {
+            if let (Some(index), Some(table)) = (statement.created_index(), statement.on_table()) {
+                let (should, is) = (store.index_made(&statement.sql, &index, &table)?, store.index_words(name)?);
+                if let (Some(should), Some(is)) = (should, is)
+                    && should != is
+                {
+                    found.push(format!("the index {} is {is} instead of {should}", quote(name)));
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
 }
 
 /// What another tool added (a column or an index that no step knows) is left alone.

@@ -5,6 +5,7 @@ mod checks;
 mod hooks;
 mod inside;
 mod past;
+mod schema;
 mod sources;
 
 use crate::assemble::Archive;
@@ -183,8 +184,10 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     if request.command == Command::Reconcile {
         return compare(request, archive, store, outcome);
     }
+    let keys = schema::KeysOff::before(store, &steps)?;
     store.begin()?;
     let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
+        outcome.findings.extend(keys.dangling(store)?);
         parse::quote(job, files, &read, &mut outcome.findings);
         outcome.judge();
         request.check_interrupt()?;
@@ -198,7 +201,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     if result.is_err() || outcome.run.status == RunStatus::Failed {
         store.rollback();
     }
-    result
+    keys.after(store).and(result)
 }
 
 /// Compares files and database in one snapshot, which is given up before anything is recorded: whoever works on the database
