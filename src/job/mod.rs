@@ -15,6 +15,7 @@ pub use waivers::Waiver;
 
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
+use std::time::Duration;
 use tieout_parsers::{Decimal, Encoding, Field, Format, Options};
 
 /// A job file, read and checked.
@@ -47,6 +48,8 @@ pub struct Job {
     pub materiality: Option<Decimal>,
     /// What is done with rows whose source states them no longer.
     pub on_stale: OnStale,
+    /// How long the rehearsal of schema and data may take.
+    pub max_downtime: Option<Duration>,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
 }
@@ -124,6 +127,7 @@ impl Job {
             waivers: Vec::new(),
             materiality: None,
             on_stale: OnStale::default(),
+            max_downtime: None,
             hooks: Vec::new(),
         }
     }

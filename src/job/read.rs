@@ -48,6 +48,7 @@ struct RawJob {
     allow_exec: bool,
     materiality: Option<Spanned<String>>,
     on_stale: Option<Spanned<String>>,
+    max_downtime: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +87,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: &[&str] = &["cache", "max_downtime"];
+const LATER: &[&str] = &["cache"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -218,6 +219,7 @@ impl Place<'_> {
                     self.stop(text.span(), format!("`{}` is no amount", text.get_ref()), "write it in quotation marks, such as \"100.00\"")
                 })?),
             },
+            max_downtime: raw.job.max_downtime.map(|text| self.duration(&text)).transpose()?,
             on_stale: self.word(raw.job.on_stale, &[("report", OnStale::Report), ("delete", OnStale::Delete)])?,
         })
     }

@@ -62,6 +62,12 @@ pub(super) fn vet(script: Script, terms: Terms) -> Result<Vetted, Wrong> {
         vetted.outside = false;
         vetted.foreign_keys_off = true;
     }
+    if vetted.outside
+        && let Some(keeps) = vetted.script.directives().find(|d| matches!(d.says, Says::Keeps(_)))
+    {
+        let message = "outside a transaction nothing can be taken back when it is not kept".to_owned();
+        return Err(Wrong { line: keeps.line, message, hint: "ask in verify.sql instead".into() });
+    }
     for statement in &vetted.script.statements {
         allowed(statement, terms, &vetted)?;
     }

@@ -128,6 +128,29 @@ pub fn bring_up(store: &mut Store, job: &str, steps: &[Step], range: Range<usize
     Ok(moved)
 }
 
+/// Asks what must hold before a step.
+pub fn ask_before(store: &mut Store, step: &str, script: &StepScript) -> Result<Vec<Check>> {
+    apply::ask(store, "before", step, script)
+}
+
+/// Where the steps stand in a database that another tool brought there, `at` being the last that does, where it is known.
+/// The shapes must agree. A step that was begun outside a transaction counts as done then. Needs an open transaction.
+pub fn as_found(store: &mut Store, job: &str, steps: &[Step], at: Option<usize>) -> Result<Standing> {
+    for row in store.recorded_steps(job)?.iter().filter(|row| row.kind == "begun") {
+        store.forget_step(job, &row.name)?;
+    }
+    let (_, recorded) = history::recorded(store, job, steps)?;
+    let claimed = match at {
+        Some(at) => Some(at + 1),
+        None => adopt::claimed(store, steps)?,
+    };
+    let stand = match claimed {
+        Some(count) => adopt::must_stand(store, steps, count)?,
+        None => adopt::stands(store, steps)?,
+    };
+    Ok(Standing { recorded, stand: stand.max(recorded) })
+}
+
 /// Records a step as `applied`, `adopted` or `begun`.
 pub fn record(store: &mut Store, job: &str, step: &Step, position: usize, kind: &str, run: i64) -> Result<()> {
     let down = step.down.as_ref().map(|d| d.text.as_str());

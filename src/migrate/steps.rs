@@ -47,6 +47,11 @@ impl StepScript {
         self.vetted.foreign_keys_off
     }
 
+    /// Whether it adds values to an enumeration, which PostgreSQL lets nobody use before they are committed.
+    pub fn adds_enum_values(&self) -> bool {
+        self.vetted.script.statements.iter().any(|s| s.begins(&["ALTER", "TYPE"]) && s.has_all(&["ADD", "VALUE"]))
+    }
+
     /// Cuts and looks at a script that stands in a file.
     pub(super) fn read(source: &Source, terms: Terms) -> Result<StepScript> {
         let file = source.file.display().to_string();

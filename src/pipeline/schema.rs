@@ -3,7 +3,7 @@
 use super::Request;
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
-use crate::migrate::{Step, bring_up, standing};
+use crate::migrate::{Step, StepScript, bring_up, standing};
 use crate::report::Outcome;
 use crate::store::Store;
 use std::collections::BTreeSet;
@@ -32,9 +32,9 @@ pub(super) fn brought_up(request: &Request<'_>, store: &mut Store, outcome: &mut
 pub(super) struct KeysOff(Option<BTreeSet<String>>);
 
 impl KeysOff {
-    /// Turns them off where one of the steps wants it, before the transaction begins.
-    pub(super) fn before<'s>(store: &mut Store, steps: impl IntoIterator<Item = &'s Step>) -> Result<KeysOff> {
-        if store.is_postgres() || !steps.into_iter().any(|s| s.up.wants_foreign_keys_off()) {
+    /// Turns them off where one of the scripts wants it, before the transaction begins.
+    pub(super) fn before<'s>(store: &mut Store, scripts: impl IntoIterator<Item = &'s StepScript>) -> Result<KeysOff> {
+        if store.is_postgres() || !scripts.into_iter().any(StepScript::wants_foreign_keys_off) {
             return Ok(KeysOff(None));
         }
         let dangling = store.dangling()?;

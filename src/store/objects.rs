@@ -124,6 +124,11 @@ impl Store {
         Ok(found.unwrap_or(None))
     }
 
+    /// Has PostgreSQL's deferred constraints look at what was written so far.
+    pub fn settle_constraints(&mut self) -> Result<()> {
+        self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    }
+
     /// Puts the session's settings back that a script may have changed: what it set is its own business.
     pub fn forget_settings(&mut self, script: &str) -> Result<()> {
         let script = script.to_lowercase();
@@ -132,7 +137,7 @@ impl Store {
         }
         let name = self.select(&["current_setting('application_name')"], "", &[])?;
         let name = name.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
-        self.execute("SET CONSTRAINTS ALL IMMEDIATE; RESET ROLE; RESET ALL")?;
+        self.execute("RESET ROLE; RESET ALL")?;
         self.execute(super::POSTGRES_SESSION)?;
         self.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)]).map(drop)
     }

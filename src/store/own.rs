@@ -244,12 +244,13 @@ impl Store {
         self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
     }
 
-    /// Number and report of the job's latest run, however it ended.
+    /// Number and report of the job's latest run that had to do with its files, however it ended.
     pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
         if !self.has_table("tieout_run")? {
             return Ok(None);
         }
-        let from = "FROM tieout_run WHERE id = (SELECT max(id) FROM tieout_run WHERE job = $1)";
+        let from = "FROM tieout_run WHERE id = \
+                    (SELECT max(id) FROM tieout_run WHERE job = $1 AND command IN ('run', 'import', 'replay', 'reconcile'))";
         let rows = self.select(&["id", "report"], from, &[Some(job)])?;
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }

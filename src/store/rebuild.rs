@@ -92,8 +92,8 @@ impl Store {
                 self.change("INSERT INTO sqlite_sequence (name, seq) VALUES ($1, CAST($2 AS INTEGER))", &[Some(&rebuild.table), Some(old)])?
             }
             Some(_) => self.change(
-                "UPDATE sqlite_sequence SET seq = max(seq, CAST($2 AS INTEGER)) WHERE name = $1 COLLATE NOCASE",
-                &[Some(&rebuild.table), Some(old)],
+                "UPDATE sqlite_sequence SET seq = max(seq, CAST($1 AS INTEGER)) WHERE name = $2 COLLATE NOCASE",
+                &[Some(old), Some(&rebuild.table)],
             )?,
         };
         Ok(())

@@ -64,10 +64,11 @@ impl Store {
 
     /// Records that a step stands, or was begun.
     pub fn record_step(&mut self, step: &RecordStep<'_>) -> Result<()> {
-        self.forget_step(step.job, step.name)?;
         let (run, now, position) = (step.run.map(|r| r.to_string()), jiff::Timestamp::now().to_string(), step.position.to_string());
         let sql = "INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at, position, down) \
-                   VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), $6, CAST($7 AS BIGINT), $8)";
+                   VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), $6, CAST($7 AS BIGINT), $8) ON CONFLICT (job, name) DO UPDATE SET \
+                   sha256 = excluded.sha256, kind = excluded.kind, run_id = excluded.run_id, applied_at = excluded.applied_at, \
+                   position = excluded.position, down = excluded.down";
         let binds =
             [Some(step.job), Some(step.name), Some(step.sha256), Some(step.kind), run.as_deref(), Some(&now), Some(&position), step.down];
         self.change(sql, &binds).map(drop)
@@ -76,5 +77,23 @@ impl Store {
     /// Records that a step does not stand any more.
     pub fn forget_step(&mut self, job: &str, name: &str) -> Result<()> {
         self.change("DELETE FROM tieout_migration WHERE job = $1 AND name = $2", &[Some(job), Some(name)]).map(drop)
+    }
+
+    /// What another tool's own history says it applied: the table's name, and names or numbers in order.
+    pub fn foreign_history(&mut self) -> Result<Option<(&'static str, Vec<String>)>> {
+        const KNOWN: [(&str, &str, &str); 5] = [
+            ("_prisma_migrations", "migration_name", "WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL"),
+            ("__diesel_schema_migrations", "version", ""),
+            ("_sqlx_migrations", "version", "WHERE success"),
+            ("goose_db_version", "version_id", "WHERE is_applied AND version_id > 0"),
+            ("schema_migrations", "version", ""),
+        ];
+        for (table, column, condition) in KNOWN {
+            if self.has_table(table)? && self.table_shape(table)?.is_some_and(|s| s.column(column).is_some()) {
+                let rows = self.select(&[column], &format!("FROM {table} {condition} ORDER BY 1"), &[])?;
+                return Ok(Some((table, rows.into_iter().filter_map(|mut row| row[0].take()).collect())));
+            }
+        }
+        Ok(None)
     }
 }
