@@ -20,4 +20,5 @@ pub mod reconcile;
 pub mod report;
 pub mod store;
 pub mod table;
+pub mod undo;
 pub mod unpack;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "digest",
     "evidence",
     "error",
@@ -19,6 +19,7 @@ const ORDER: [&str; 19] = [
     "store",
     "quarantine",
     "load",
+    "undo",
     "migrate",
     "report",
     "pipeline",

@@ -11,6 +11,7 @@ mod reconcile;
 mod records;
 mod report;
 mod resolve;
+mod rollback;
 mod run;
 
 use crate::error::{Result, Stop};
@@ -49,6 +50,7 @@ enum Command {
     Import(import::ImportArgs),
     Reconcile(reconcile::ReconcileArgs),
     Resolve(resolve::ResolveArgs),
+    Rollback(rollback::RollbackArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
+        Command::Rollback(args) => rollback::rollback(&args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),

@@ -4,25 +4,31 @@
 mod connection;
 mod create;
 mod dialect;
+mod image;
 mod lock;
 mod own;
+mod references;
 mod rejects;
 mod resolutions;
+mod runs;
 mod scratch;
 mod shape;
 mod stage;
 mod stale;
+mod undo;
 mod url;
 
 pub use dialect::quote;
 pub use lock::Lock;
-pub use own::{Balances, FileRecord, RunRecord, Written};
+pub use own::{FileRecord, RunRecord, Written};
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
+pub use runs::{Balances, PastRun};
 pub use scratch::shapes_after;
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
+pub use undo::{Created, Refused, Undoing};
 pub use url::Target;
 
 use crate::error::{Result, Stop};
@@ -88,6 +94,7 @@ impl Store {
                 let connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Sqlite(connection) };
                 store.execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;")?;
+                store.teach_digest()?;
                 store.select(&["count(*)"], "FROM sqlite_master", &[]).map_err(|stop| {
                     Stop::database(
                         format!("{target} cannot be read: {}", stop.message),
@@ -100,6 +107,8 @@ impl Store {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Postgres(connection) };
                 store.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; SET standard_conforming_strings = on")?;
+                // Texts of values must give the same values again, whatever the server was told.
+                store.execute("SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'")?;
                 let version = store.select(&["current_setting('server_version_num')"], "", &[])?;
                 if version.first().and_then(|row| row[0].as_deref()).is_some_and(|v| v >= "140000") {
                     // A run that was killed must not hold its lock until its statement ends.
