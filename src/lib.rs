@@ -21,4 +21,5 @@ pub mod report;
 pub mod script;
 pub mod store;
 pub mod table;
+pub mod undo;
 pub mod unpack;

@@ -3,12 +3,14 @@
 //! Between the parsers and the database a value is its canonical text: decimals without trailing zeros, dates
 //! `2025-02-01`, points in time `2025-03-10 10:53:13` in UTC. Two values are equal when their canonical texts are.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use tieout_parsers::{Date, Decimal, Money, Month, Span, Timestamp, exact_decimal};
 use uuid::Uuid;
 
 /// What a column holds, and so how its texts compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Any text, to the letter.
     Text,

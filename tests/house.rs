@@ -20,6 +20,7 @@ const ORDER: [&str; 20] = [
     "store",
     "quarantine",
     "load",
+    "undo",
     "migrate",
     "report",
     "pipeline",

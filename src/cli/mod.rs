@@ -12,6 +12,7 @@ mod reconcile;
 mod records;
 mod report;
 mod resolve;
+mod rollback;
 mod run;
 
 use crate::error::{Result, Stop};
@@ -51,6 +52,7 @@ enum Command {
     Reconcile(reconcile::ReconcileArgs),
     Resolve(resolve::ResolveArgs),
     Migrate(migrate::MigrateArgs),
+    Rollback(rollback::RollbackArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
         Command::Migrate(args) => migrate::migrate(args, &cli.global, &output),
+        Command::Rollback(args) => rollback::rollback(&args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),

@@ -70,6 +70,15 @@ pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, gl
 
 fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
     let target = global.target(Some(job))?;
+    let interrupted = listen()?;
+    let root = pipeline::root(job, global.root.as_deref());
+    let progress = output.progress();
+    let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
+    Ok(pipeline::execute(&request))
+}
+
+/// What is set when the user asks to stop.
+pub(super) fn listen() -> Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // The second signal ends the process at once; the database then rolls back by itself.
@@ -77,8 +86,5 @@ fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Res
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
             .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
     }
-    let root = pipeline::root(job, global.root.as_deref());
-    let progress = output.progress();
-    let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
-    Ok(pipeline::execute(&request))
+    Ok(interrupted)
 }

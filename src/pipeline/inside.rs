@@ -74,10 +74,11 @@ pub(super) fn load_and_check(
         loader.load_nothing(store, &tables::config())?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
-        if !dry {
-            store.ensure_table(declared)?;
-        }
+        let created = !dry && store.ensure_table(declared)?;
         std::thread::scope(|scope| loader.load(store, &declared.table, assemble::declared_rows(archive, scope, at)))?;
+        if created {
+            store.record_created(id, &declared.table.name)?;
+        }
     }
     loader.delete_stale(store)?;
     sources::mark_duplicates(outcome);
@@ -165,7 +166,7 @@ impl Loader<'_> {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
                 "`tieout run JOB` applies the job's migrations first, which create it"
             }
-            Command::Run | Command::Migrate(_) => "the job's migrations must create it: see [migrations] in the job file",
+            Command::Run | Command::Migrate(_) | Command::Rollback => "the job's migrations must create it: see [migrations] in the job file",
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
         let loaded = load(store, table, rows, &self.run, &paths, how, sound)?;

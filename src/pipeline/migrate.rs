@@ -170,7 +170,7 @@ impl Schema<'_> {
         }
         if last {
             self.outcome.run.finished_at = now();
-            record(self.request, self.outcome, self.store)?;
+            record(self.outcome, self.store)?;
         }
         self.store.commit()?;
         Ok(true)
@@ -223,7 +223,7 @@ impl Schema<'_> {
             return Ok(());
         }
         self.outcome.run.finished_at = now();
-        self.within(|s| record(s.request, s.outcome, s.store))
+        self.within(|s| record(s.outcome, s.store))
     }
 
     fn down(&mut self, to: Option<&str>, count: usize) -> Result<()> {

@@ -6,8 +6,11 @@ mod hooks;
 mod inside;
 mod migrate;
 mod past;
+mod rollback;
 mod schema;
 mod sources;
+
+pub use rollback::{Rollback, roll_back};
 
 use crate::assemble::Archive;
 use crate::discover::{SourceFile, discover};
@@ -54,6 +57,8 @@ pub enum Command {
     Reconcile,
     /// The schema steps alone.
     Migrate(Way),
+    /// What an earlier run wrote is undone.
+    Rollback,
 }
 
 impl Command {
@@ -65,6 +70,7 @@ impl Command {
             Command::Replay(_) => "replay",
             Command::Reconcile => "reconcile",
             Command::Migrate(way) => way.word(),
+            Command::Rollback => "rollback",
         }
     }
 }
@@ -117,6 +123,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     // A hook before the run may fetch the files; without one, a wrong folder is said before a database is made.
     let early = if hooks::any_before(request) { None } else { Some(look_for_files(request)?) };
     let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
+    store.upgrade_own_tables()?;
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
     past::look_up(outcome, &mut store);
@@ -150,7 +157,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     }
     if outcome.run.status == RunStatus::Failed {
         sources::nothing_written(outcome);
-        record_failure(request, outcome, &mut store);
+        record_failure(outcome, &mut store);
     }
     outcome.run.finished_at = now();
     if let Err(stop) = report::write(&folder, outcome) {
@@ -210,7 +217,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
             return Ok(());
         }
         outcome.run.finished_at = now();
-        record(request, outcome, store)?;
+        record(outcome, store)?;
         store.commit()
     });
     if result.is_err() || outcome.run.status == RunStatus::Failed {
@@ -236,12 +243,12 @@ fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outco
     }
     outcome.run.finished_at = now();
     store.begin()?;
-    let recorded = record_files(outcome, store).and_then(|_| record(request, outcome, store)).and_then(|()| store.commit());
+    let recorded = record_files(outcome, store).and_then(|_| record(outcome, store)).and_then(|()| store.commit());
     recorded.inspect_err(|_| store.rollback())
 }
 
 /// Records run, checks and findings. The files are recorded where rows refer to them, before the load.
-fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result<()> {
+fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
     let run = &outcome.run;
     let id = run.id.unwrap_or_default();
     store.record_evidence(id, &outcome.checks, &outcome.findings)?;
@@ -250,7 +257,7 @@ fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result
         id,
         job: &run.job,
         job_sha256: &run.job_sha256,
-        command: request.command.word(),
+        command: &run.command,
         status: run.status.word(),
         exit_code: outcome.exit_code,
         started_at: &run.started_at,
@@ -261,13 +268,13 @@ fn record(request: &Request<'_>, outcome: &Outcome, store: &mut Store) -> Result
 }
 
 /// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
-fn record_failure(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) {
+fn record_failure(outcome: &mut Outcome, store: &mut Store) {
     outcome.run.finished_at = now();
     outcome.compare();
     let result = store.begin().and_then(|()| {
         store.ensure_own_tables()?;
         record_files(outcome, store)?;
-        record(request, outcome, store)?;
+        record(outcome, store)?;
         store.commit()
     });
     if let Err(stop) = result {

@@ -75,6 +75,8 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
 fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
     let run = &outcome.run;
     let (code, words) = match run.status {
+        RunStatus::Failed if run.command == "rollback" => ("1;31", "NOT ROLLED BACK: nothing was written"),
+        _ if run.command == "rollback" => ("1;32", "ROLLED BACK"),
         RunStatus::Failed => ("1;31", "DOES NOT TIE OUT: nothing was written"),
         _ if outcome.has_exceptions() => ("1;32", "TIES OUT, with exceptions to look at"),
         _ => ("1;32", "TIES OUT"),
@@ -150,10 +152,13 @@ fn tables(out: &mut String, outcome: &Outcome, style: Style) {
         return;
     }
     heading(out, style, "Tables");
+    // Deleting is rare enough to be shown only where it happens.
+    let deleting = outcome.tables.values().any(|c| c.deleted > 0);
     let mut rows = vec![["", "read", "inserted", "updated", "unchanged", "duplicate", "rejected"].map(str::to_owned).to_vec()];
+    rows[0].extend(deleting.then(|| "deleted".to_owned()));
     for (name, c) in &outcome.tables {
         let counts = [c.read, c.inserted, c.updated, c.unchanged, c.duplicate, c.rejected].map(number);
-        rows.push([vec![clean(name)], counts.to_vec()].concat());
+        rows.push([vec![clean(name)], counts.to_vec(), deleting.then(|| number(c.deleted)).into_iter().collect()].concat());
     }
     table(out, &rows);
 }

@@ -23,6 +23,14 @@ impl Store {
         Ok(true)
     }
 
+    /// Records that a run made a table which it then loaded, and in what shape.
+    pub fn record_created(&mut self, run: i64, table: &str) -> Result<()> {
+        let shape = self.table_shape(table)?.unwrap_or_default();
+        let shape = serde_json::to_string(&shape).unwrap_or_default();
+        let sql = "UPDATE tieout_written SET created = $1 WHERE run_id = CAST($2 AS BIGINT) AND table_name = $3";
+        self.change(sql, &[Some(&shape), Some(&run.to_string()), Some(table)]).map(drop)
+    }
+
     fn type_of(&self, holds: Holds) -> String {
         let number = if self.is_postgres() { "NUMERIC" } else { "DECIMAL" };
         match holds {

@@ -54,6 +54,15 @@ impl Dialect {
         if kind == Kind::Date && timed { canonical + " 00:00:00" } else { canonical }
     }
 
+    /// The same for a canonical text that is an expression.
+    pub(super) fn stored_sql(self, expression: &str, kind: Kind, column: &ShapeColumn) -> String {
+        match kind {
+            Kind::Bool if self == Dialect::Sqlite => format!("CASE {expression} WHEN 'true' THEN '1' WHEN 'false' THEN '0' END"),
+            Kind::Date if self == Dialect::Sqlite && column.declared.contains("TIME") => format!("{expression} || ' 00:00:00'"),
+            _ => expression.to_owned(),
+        }
+    }
+
     /// The placeholder of the bound text number `n`, from 1, where all come in their order. SQLite looks named ones up one
     /// by one, which takes minutes for thousands.
     pub(super) fn mark(self, n: usize, bind: Bind) -> String {
@@ -63,6 +72,14 @@ impl Dialect {
             (Dialect::Postgres, Bind::Number) => format!("CAST(${n} AS BIGINT)"),
             (Dialect::Postgres, Bind::Hex) => format!("decode(${n}, 'hex')"),
             (Dialect::Postgres, Bind::Text) => format!("${n}"),
+        }
+    }
+
+    /// Equality in which NULL equals NULL.
+    pub(super) fn equal(self, a: &str, b: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("{a} IS {b}"),
+            Dialect::Postgres => format!("{a} IS NOT DISTINCT FROM {b}"),
         }
     }
 

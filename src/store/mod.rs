@@ -4,30 +4,36 @@
 mod connection;
 mod create;
 mod dialect;
+mod image;
 mod lock;
 mod objects;
 mod own;
 mod rebuild;
+mod references;
 mod rejects;
 mod resolutions;
+mod runs;
 mod scratch;
 mod shape;
 mod stage;
 mod stale;
 mod steps;
+mod undo;
 mod url;
 
 pub use dialect::quote;
 pub use lock::Lock;
-pub use own::{Balances, FileRecord, RunRecord, Written};
+pub use own::{FileRecord, RunRecord, Written};
 pub use rebuild::Rebuild;
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
+pub use runs::{Balances, PastRun};
 pub use scratch::shapes_after;
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
 pub use steps::{RecordStep, RecordedStep};
+pub use undo::{Created, Refused, Undoing};
 pub use url::Target;
 
 use crate::error::{Result, Stop};
@@ -41,8 +47,9 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
 
-/// How a session with PostgreSQL is set.
-const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; SET standard_conforming_strings = on";
+/// How a session with PostgreSQL is set: texts of values give the same values again, whatever the server was told.
+const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; \
+     SET standard_conforming_strings = on; SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'";
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -96,6 +103,7 @@ impl Store {
                 let connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Sqlite(connection) };
                 store.execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;")?;
+                store.teach_digest()?;
                 store.select(&["count(*)"], "FROM sqlite_master", &[]).map_err(|stop| {
                     Stop::database(
                         format!("{target} cannot be read: {}", stop.message),

@@ -7,10 +7,11 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-const OWN_STEPS: [(&str, &str, &str); 4] = [
+const OWN_STEPS: [(&str, &str, &str); 5] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
+    ("own_tables_4", include_str!("../../sql/sqlite/own_tables_4.sql"), include_str!("../../sql/postgres/own_tables_4.sql")),
     ("own_tables_5", include_str!("../../sql/sqlite/own_tables_5.sql"), include_str!("../../sql/postgres/own_tables_5.sql")),
 ];
 
@@ -55,9 +56,6 @@ pub struct FileRecord<'a> {
     /// SHA-256 of its lines but those in quarantine, where it has some there.
     pub rest_sha256: Option<&'a str>,
 }
-
-/// The actual sides of checks, by name and group.
-pub type Balances = BTreeMap<(String, String), String>;
 
 /// Where an imported row came from.
 #[derive(Debug, Clone, Default)]
@@ -182,42 +180,6 @@ impl Store {
         self.record_rejects(run.as_deref(), findings)
     }
 
-    /// Path and SHA-256 of every file of the job's last run that went through.
-    pub fn files_of_last_run(&mut self, job: &str) -> Result<BTreeSet<(String, String)>> {
-        if !self.has_table("tieout_run")? {
-            return Ok(BTreeSet::new());
-        }
-        // A replay reads a few files of a job: the others are as the run before it left them.
-        let from = "FROM tieout_file f JOIN tieout_run r ON r.id = f.run_id WHERE r.job = $1 AND r.status <> 'failed' AND r.id >= \
-                    (SELECT max(id) FROM tieout_run WHERE job = $1 AND status <> 'failed' AND command <> 'replay')";
-        let rows = self.select(&["path", "sha256"], from, &[Some(job)])?;
-        Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
-    }
-
-    /// Number and report of a run, the latest when none is named.
-    pub fn report_of(&mut self, run: Option<i64>) -> Result<Option<(i64, String)>> {
-        if !self.has_table("tieout_run")? {
-            return Ok(None);
-        }
-        let run = run.map(|r| r.to_string());
-        let from = "FROM tieout_run WHERE id = coalesce(CAST($1 AS BIGINT), (SELECT max(id) FROM tieout_run))";
-        let rows = self.select(&["id", "report"], from, &[run.as_deref()])?;
-        Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
-    }
-
-    /// The last run of a job that went through before this one, and the figures of its checks by name and group: what its
-    /// actual side was.
-    pub fn last_balances(&mut self, job: &str, run: i64) -> Result<(i64, Balances)> {
-        let run = run.to_string();
-        let from = "FROM tieout_run WHERE job = $1 AND status <> 'failed' AND id < CAST($2 AS BIGINT)";
-        let last = self.select(&["max(id)"], from, &[Some(job), Some(&run)])?;
-        let Some(last) = number(&last, 0) else { return Ok((0, BTreeMap::new())) };
-        let from = "FROM tieout_check WHERE run_id = CAST($1 AS BIGINT)";
-        let rows = self.select(&["name", "group_name", "actual"], from, &[Some(&last.to_string())])?;
-        let checks = rows.into_iter().filter_map(|mut r| Some(((r[0].take()?, r[1].take()?), r[2].take()?)));
-        Ok((last, checks.collect()))
-    }
-
     /// What was written to a table behind that run: each row's content before and after, as recorded.
     pub fn changes_since(
         &mut self,
@@ -225,7 +187,7 @@ impl Store {
         run: i64,
         mut each: impl FnMut(Option<String>, Option<String>) -> Result<()>,
     ) -> Result<()> {
-        let from = "FROM tieout_change WHERE table_name = $1 AND run_id > CAST($2 AS BIGINT) AND operation <> 'adopt' ORDER BY id";
+        let from = "FROM tieout_change WHERE table_name = $1 AND run_id > CAST($2 AS BIGINT) AND operation <> 'adopt' AND undone_by IS NULL ORDER BY id";
         self.for_each(&["before", "after"], from, &[Some(table), Some(&run.to_string())], |mut row| {
             let (before, after) = (row[0].take(), row[1].take());
             each(before, after)
@@ -234,25 +196,8 @@ impl Store {
 
     /// Whether a run of the job ever wrote to a table.
     pub fn filled_by(&mut self, table: &str, job: &str) -> Result<bool> {
-        let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id WHERE c.table_name = $1 AND r.job = $2 LIMIT 1";
+        let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id WHERE c.table_name = $1 AND r.job = $2 AND c.undone_by IS NULL LIMIT 1";
         Ok(!self.select(&["1"], from, &[Some(table), Some(job)])?.is_empty())
-    }
-
-    /// Replaces the report of a run that is recorded already.
-    pub fn replace_report(&mut self, run: i64, report: &str) -> Result<()> {
-        let sql = "UPDATE tieout_run SET report = $1 WHERE id = CAST($2 AS BIGINT)";
-        self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
-    }
-
-    /// Number and report of the job's latest run that had to do with its files, however it ended.
-    pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
-        if !self.has_table("tieout_run")? {
-            return Ok(None);
-        }
-        let from = "FROM tieout_run WHERE id = \
-                    (SELECT max(id) FROM tieout_run WHERE job = $1 AND command IN ('run', 'import', 'replay', 'reconcile'))";
-        let rows = self.select(&["id", "report"], from, &[Some(job)])?;
-        Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
     /// The keys of a table's rows that an import of ours inserted.
@@ -260,7 +205,11 @@ impl Store {
         if !self.has_table("tieout_change")? {
             return Ok(BTreeSet::new());
         }
-        let rows = self.select(&["row_key"], "FROM tieout_change WHERE table_name = $1 AND operation = 'insert'", &[Some(table)]);
+        let rows = self.select(
+            &["row_key"],
+            "FROM tieout_change WHERE table_name = $1 AND operation = 'insert' AND undone_by IS NULL",
+            &[Some(table)],
+        );
         Ok(rows?.into_iter().filter_map(|mut r| r[0].take()).collect())
     }
 
@@ -272,7 +221,7 @@ impl Store {
             let marks: Vec<String> = (0..chunk.len()).map(|i| self.dialect().mark(i + 2, Bind::Text)).collect();
             let from = format!(
                 "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id \
-                 WHERE c.table_name = {} AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key)",
+                 WHERE c.table_name = {} AND c.row_key IN ({}) AND c.id = (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = c.table_name AND o.row_key = c.row_key AND o.undone_by IS NULL)",
                 self.dialect().mark(1, Bind::Text),
                 marks.join(", ")
             );
@@ -316,6 +265,6 @@ pub(super) fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
 
-fn number(rows: &[Texts], i: usize) -> Option<i64> {
+pub(super) fn number(rows: &[Texts], i: usize) -> Option<i64> {
     rows.get(i)?.first()?.as_deref()?.parse().ok()
 }

@@ -72,7 +72,7 @@ impl Store {
         self.commit()?;
         let run = run.to_string();
         let from = "FROM tieout_reject r JOIN tieout_file f ON f.run_id = r.run_id AND f.path = r.path \
-                    WHERE r.run_id = (SELECT id FROM tieout_run WHERE id = CAST($1 AS BIGINT) AND job = $2 AND status <> 'failed') \
+                    WHERE r.run_id = (SELECT id FROM tieout_run WHERE id = CAST($1 AS BIGINT) AND job = $2 AND status <> 'failed' AND undone_by IS NULL) \
                     AND r.quarantined = 1 AND f.rest_sha256 IS NOT NULL ORDER BY r.id";
         let columns = ["f.source", "f.path", "f.rest_sha256", "r.record_line", "r.record_lines"];
         let mut found: BTreeMap<(String, String), Quarantined> = BTreeMap::new();

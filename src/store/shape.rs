@@ -5,7 +5,7 @@ use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A column as declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ShapeColumn {
     /// Name.
     pub name: String,
@@ -20,7 +20,7 @@ pub struct ShapeColumn {
 }
 
 /// A table's shape. Indexes and foreign keys are described without their names, which other tools choose otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct TableShape {
     /// Columns, in order.
     pub columns: Vec<ShapeColumn>,

@@ -31,6 +31,8 @@ pub struct ByKey<'t> {
     table: &'t Table,
     /// The key columns: index in the table, and shape.
     keys: Vec<(usize, ShapeColumn)>,
+    /// All columns that the table keeps, for images of its rows.
+    kept: Vec<String>,
 }
 
 impl<'t> ByKey<'t> {
@@ -38,7 +40,8 @@ impl<'t> ByKey<'t> {
     pub fn of(store: &mut Store, table: &'t Table) -> Result<ByKey<'t>> {
         let shape = store.table_shape(&table.name)?;
         let keys = table.with(&[Role::Key]).filter_map(|(i, c)| Some((i, shape.as_ref()?.column(&c.name)?.clone())));
-        Ok(ByKey { table, keys: keys.collect() })
+        let kept = shape.iter().flat_map(|s| s.kept()).map(|c| c.name.clone()).collect();
+        Ok(ByKey { table, keys: keys.collect(), kept })
     }
 
     /// What stands under a recorded key: the canonical texts of key and data columns of each row, by name.
@@ -81,10 +84,12 @@ impl<'t> ByKey<'t> {
     pub fn delete(&self, store: &mut Store, row: &Stale, run: i64) -> Result<()> {
         let (condition, binds) = self.under(store, &row.key)?;
         let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
+        let image = store.dialect().image("t", self.kept.iter().map(String::as_str));
+        let image = store.select(&[&image], &format!("FROM {} t WHERE {condition}", quote(&self.table.name)), &binds)?;
+        let image = image.into_iter().next().and_then(|mut row| row[0].take());
         store.change(&format!("DELETE FROM {} WHERE {condition}", quote(&self.table.name)), &binds)?;
-        let sql =
-            "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before) VALUES (CAST($1 AS BIGINT), $2, $3, 'delete', $4)";
-        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&row.key), Some(&row.after)]).map(drop)
+        let sql = "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, row_before) VALUES (CAST($1 AS BIGINT), $2, $3, 'delete', $4, $5)";
+        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&row.key), Some(&row.after), image.as_deref()]).map(drop)
     }
 }
 
@@ -138,7 +143,7 @@ impl Stage<'_> {
         let table = self.table();
         let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id \
                     WHERE c.table_name = $1 AND r.job = $2 AND c.operation <> 'delete' AND c.id = \
-                    (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key) \
+                    (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key AND o.undone_by IS NULL) \
                     AND NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE s.key = c.row_key) ORDER BY c.id";
         let (mut found, mut count) = (Vec::new(), 0);
         let columns = ["c.row_key", "c.after", "c.run_id", "f.path", "c.line"];

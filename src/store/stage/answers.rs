@@ -5,7 +5,7 @@ use super::questions::LAST;
 use crate::error::Result;
 use crate::store::dialect::Bind;
 use crate::store::{Store, quote};
-use crate::table::{Column, Role};
+use crate::table::{Column, Kind, Role};
 
 /// What is to happen with a staged row whose target row differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl Stage<'_> {
         if sets.is_empty() {
             return Ok((inserted, 0));
         }
+        store.execute(&format!(
+            "UPDATE tieout_stage AS s SET row_before = {} FROM {} t WHERE s.act = 'update' AND {}",
+            self.image(dialect),
+            self.target(),
+            self.same_key(dialect)
+        ))?;
         let sql = format!(
             "UPDATE {} AS t SET {} FROM tieout_stage s WHERE s.act = 'update' AND {}",
             self.target(),
@@ -98,19 +104,38 @@ impl Stage<'_> {
 
     /// Records what was written, and what already stood there as the files say, in the change log.
     pub fn log(&self, store: &mut Store, run: i64) -> Result<()> {
-        let into = "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, after, file_id, line, \"column\", pointer, derived)";
+        let dialect = store.dialect();
+        let into =
+            "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, after, file_id, line, \"column\", pointer, derived";
         let values = |operation: &str| {
             format!("SELECT {run}, $1, s.key, {operation}, s.before, s.content, s.file, s.line, s.col, s.pointer, s.derived")
         };
         let name = [Some(&*self.table.name)];
-        store
-            .change(&format!("{into} {} FROM tieout_stage s WHERE s.act IN ('insert', 'update') ORDER BY s.seq", values("s.act")), &name)?;
-        let distinct = store.dialect().distinct("l.after", "s.content");
+        let written = format!(
+            "{into}, row_before, left_digest) {}, s.row_before, {} FROM tieout_stage s JOIN {} t ON {} \
+             WHERE s.act IN ('insert', 'update') ORDER BY s.seq",
+            values("s.act"),
+            dialect.digest(&self.image(dialect)),
+            self.target(),
+            self.same_key(dialect)
+        );
+        store.change(&written, &name)?;
+        let distinct = dialect.distinct("l.after", "s.content");
         let adopt = format!(
-            "{into} {} FROM tieout_stage s LEFT JOIN tieout_change l ON l.id = {LAST} WHERE coalesce(s.act, 'same') = 'same' AND {distinct} ORDER BY s.seq",
+            "{into}) {} FROM tieout_stage s LEFT JOIN tieout_change l ON l.id = {LAST} WHERE coalesce(s.act, 'same') = 'same' AND {distinct} ORDER BY s.seq",
             values("'adopt'")
         );
-        store.change(&adopt, &name).map(drop)
+        store.change(&adopt, &name)?;
+        self.describe(store, run)
+    }
+
+    /// Records what the table's rows consist of, so that their images can be read later.
+    fn describe(&self, store: &mut Store, run: i64) -> Result<()> {
+        let keys: Vec<(&str, Kind)> = self.with(&[Role::Key]).map(|(_, c, _)| (&*c.name, c.kind)).collect();
+        let [columns, keys] = [serde_json::to_string(&self.kept), serde_json::to_string(&keys)].map(std::result::Result::unwrap_or_default);
+        let sql = "INSERT INTO tieout_written (run_id, table_name, columns, row_key) VALUES (CAST($1 AS BIGINT), $2, $3, $4) \
+                   ON CONFLICT DO NOTHING";
+        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&columns), Some(&keys)]).map(drop)
     }
 
     /// Reads every staged row's target row back, row by row: `each` gets its number, and column by column

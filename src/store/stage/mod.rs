@@ -35,6 +35,8 @@ pub struct Stage<'t> {
     table: &'t Table,
     /// Index, column and shape of every column that is written.
     used: Vec<(usize, &'t Column, ShapeColumn)>,
+    /// All columns that the table keeps, for images of its rows.
+    kept: Vec<String>,
     /// Unique keys of the table that are not the natural key, as positions in `used`.
     unique: Vec<Vec<usize>>,
 }
@@ -73,6 +75,7 @@ impl<'t> Stage<'t> {
             // Between comparing and writing nobody else may write; reading goes on. SQLite's transaction does the same.
             store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote(name)))?;
         }
+        let kept = shape.kept().map(|c| c.name.clone()).collect();
         let at = |name: &str| used.iter().position(|(_, c, _)| c.name == name);
         let unique = shape.unique_keys().filter_map(|columns| columns.into_iter().map(at).collect::<Option<Vec<usize>>>());
         let natural =
@@ -80,8 +83,8 @@ impl<'t> Stage<'t> {
         let unique: Vec<Vec<usize>> = unique.filter(|key| !natural(key)).collect();
         let own = OWN.map(|(name, bind)| format!("{name} {}", if bind == Bind::Number { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
-        store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT)"))?;
-        Ok(Stage { table, used, unique })
+        store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
+        Ok(Stage { table, used, kept, unique })
     }
 
     /// Writes rows into the stage; gives how many.
@@ -161,6 +164,11 @@ impl<'t> Stage<'t> {
 
     pub(in crate::store) fn table(&self) -> &'t Table {
         self.table
+    }
+
+    /// The image of the target row `t`.
+    fn image(&self, dialect: super::dialect::Dialect) -> String {
+        dialect.image("t", self.kept.iter().map(String::as_str))
     }
 
     fn target(&self) -> String {

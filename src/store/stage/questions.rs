@@ -32,8 +32,9 @@ pub struct Staged {
     pub target: Texts,
 }
 
-/// The latest change we recorded for a staged row's key. The first placeholder is the table's name.
-pub(super) const LAST: &str = "(SELECT c.id FROM tieout_change c WHERE c.table_name = $1 AND c.row_key = s.key ORDER BY c.id DESC LIMIT 1)";
+/// The latest change that we recorded for a staged row's key and that stands. The first placeholder is the table's name.
+pub(super) const LAST: &str =
+    "(SELECT c.id FROM tieout_change c WHERE c.table_name = $1 AND c.row_key = s.key AND c.undone_by IS NULL ORDER BY c.id DESC LIMIT 1)";
 
 /// Stands where that change is of no interest.
 const WITHOUT_LAST: &str = "LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0";
