@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "digest",
     "evidence",
     "error",
@@ -17,6 +17,7 @@ const ORDER: [&str; 19] = [
     "assemble",
     "reconcile",
     "store",
+    "backup",
     "quarantine",
     "load",
     "migrate",

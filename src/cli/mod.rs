@@ -1,5 +1,6 @@
 //! The command line: one subcommand a file, and the only place that prints.
 
+mod backup;
 mod completions;
 mod files;
 mod formats;
@@ -11,6 +12,7 @@ mod reconcile;
 mod records;
 mod report;
 mod resolve;
+mod restore;
 mod run;
 
 use crate::error::{Result, Stop};
@@ -22,6 +24,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use output::Output;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Moves legacy files into a database and proves that nothing was lost, changed or invented on the way.
 #[derive(Parser)]
@@ -49,6 +53,8 @@ enum Command {
     Import(import::ImportArgs),
     Reconcile(reconcile::ReconcileArgs),
     Resolve(resolve::ResolveArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -126,6 +132,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
+        Command::Backup(args) => backup::backup(&args, &cli.global, &output),
+        Command::Restore(args) => restore::restore(&args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),
@@ -147,6 +155,17 @@ impl Global {
         })?;
         Target::parse(url, folder)
     }
+}
+
+/// Set when the user asks to stop. The second signal ends the process at once; the database then rolls back by itself.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
+            .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
+    }
+    Ok(interrupted)
 }
 
 impl JobArgs {

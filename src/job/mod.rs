@@ -1,5 +1,6 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
+mod backup;
 mod budget;
 mod checks;
 mod hooks;
@@ -7,6 +8,7 @@ mod read;
 mod tables;
 mod waivers;
 
+pub use backup::{BackupSettings, BackupWhen};
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
@@ -49,6 +51,8 @@ pub struct Job {
     pub on_stale: OnStale,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
+    /// What is done about backups.
+    pub backup: BackupSettings,
 }
 
 /// A set of files of one format.
@@ -105,6 +109,7 @@ impl Job {
             materiality: None,
             on_stale: OnStale::default(),
             hooks: Vec::new(),
+            backup: BackupSettings::default(),
         }
     }
 }

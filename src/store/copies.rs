@@ -73,11 +73,10 @@ impl Store {
         let may = self.one("EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper))")?;
         if may != "true" {
             let user = self.one("current_user")?;
-            let hint = format!(
-                "let the role make databases (ALTER ROLE {} CREATEDB), or name an empty database with --scratch URL",
-                quote(&user)
-            );
-            let message = format!("a backup must be restored once before it counts, and the role `{user}` may not make a database for that");
+            let hint =
+                format!("let the role make databases (ALTER ROLE {} CREATEDB), or name an empty database with --scratch URL", quote(&user));
+            let message =
+                format!("a backup must be restored once before it counts, and the role `{user}` may not make a database for that");
             return Err(Stop::database(message, hint));
         }
         let moment = self.one("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")?;
@@ -85,8 +84,13 @@ impl Store {
         let name = format!("{SCRATCH}{}_{moment}_{count}", std::process::id());
         // Under this name the session answers for the database, also before anybody is connected to it.
         self.execute(&format!("SET application_name = '{name}'"))?;
-        let columns =
-            ["pg_encoding_to_char(encoding)", "datcollate", "datctype", "to_jsonb(d) ->> 'datlocprovider'", "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')"];
+        let columns = [
+            "pg_encoding_to_char(encoding)",
+            "datcollate",
+            "datctype",
+            "to_jsonb(d) ->> 'datlocprovider'",
+            "coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')",
+        ];
         let row = self.select(&columns, "FROM pg_database d WHERE datname = current_database()", &[])?;
         let mut row = row.into_iter().flatten().map(|text| text.unwrap_or_default());
         let [encoding, collate, ctype, provider, locale] = std::array::from_fn(|_| literal(&row.next().unwrap_or_default()));

@@ -3,6 +3,7 @@
 use super::{Content, Fingerprint, Position, Scope};
 use crate::error::{Result, Stop};
 use crate::store::{Store, quote};
+use std::collections::BTreeMap;
 
 /// Settings that change how a value is written, or which rows are seen, and what they must be while rows are read.
 /// `row_security = off` makes a policy that hides rows an error.
@@ -52,12 +53,7 @@ impl Store {
             found.objects.insert(format!("{kind} {called}"), definition);
             Ok(())
         })?;
-        let in_spaces = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind::text = $2 AND c.relname NOT LIKE $1 \
-                         AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS \
-                         (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
-        let named = ["n.nspname", "c.relname"];
-        for row in self.select(&named, in_spaces, &[Some(ours), Some("r")])? {
-            let [space, table] = texts(row);
+        for [space, table] in self.relations("r", ours)? {
             let content = self.content(&format!("FROM ONLY {}.{} AS \"tieout row\"", quote(&space), quote(&table)), WHOLE_ROW)?;
             found.tables.insert(called(&space, &table), content);
         }
@@ -65,12 +61,30 @@ impl Store {
         if large.rows > 0 {
             found.tables.insert("(large objects)".into(), large);
         }
-        let sequences: Vec<[String; 2]> =
-            self.select(&named, in_spaces, &[Some(ours), Some("S")])?.into_iter().map(texts).collect();
-        for some in sequences.chunks(SEQUENCES) {
-            self.positions(some, &mut found)?;
-        }
+        found.positions = self.positions_but(ours)?;
         Ok(found)
+    }
+
+    /// Schema and name of each table (`r`) or sequence (`S`) that is not called like `ours`.
+    fn relations(&mut self, kind: &str, ours: &str) -> Result<Vec<[String; 2]>> {
+        let from = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind::text = $1 AND c.relname NOT LIKE $2 \
+                    AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS \
+                    (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
+        let found = self.select(&["n.nspname", "c.relname"], from, &[Some(kind), Some(ours)])?;
+        Ok(found.into_iter().map(texts).collect())
+    }
+
+    /// Where the sequences stand now, in whatever transaction this is asked.
+    pub fn positions(&mut self) -> Result<BTreeMap<String, Position>> {
+        self.positions_but("")
+    }
+
+    fn positions_but(&mut self, ours: &str) -> Result<BTreeMap<String, Position>> {
+        let mut positions = BTreeMap::new();
+        for some in self.relations("S", ours)?.chunks(SEQUENCES) {
+            self.some_positions(some, &mut positions)?;
+        }
+        Ok(positions)
     }
 
     /// The rows of a table: their number, and the sums of the two halves of each one's MD5, so that no order and no second row
@@ -83,17 +97,17 @@ impl Store {
         Ok(Content { rows, digest: format!("{first} {second}") })
     }
 
-    /// Reads where sequences stand; their values are no matter of the transaction's state.
-    fn positions(&mut self, sequences: &[[String; 2]], found: &mut Fingerprint) -> Result<()> {
-        let each = sequences.iter().enumerate().map(|(n, [space, name])| {
-            format!("SELECT {n} AS n, last_value, is_called FROM {}.{}", quote(space), quote(name))
-        });
+    fn some_positions(&mut self, sequences: &[[String; 2]], found: &mut BTreeMap<String, Position>) -> Result<()> {
+        let each = sequences
+            .iter()
+            .enumerate()
+            .map(|(n, [space, name])| format!("SELECT {n} AS n, last_value, is_called FROM {}.{}", quote(space), quote(name)));
         let from = format!("FROM ({}) s", each.collect::<Vec<_>>().join(" UNION ALL "));
         for row in self.select(&["n", "last_value", "is_called"], &from, &[])? {
             let [n, last, is_called] = texts(row);
             let at = n.parse().ok().and_then(|n: usize| sequences.get(n)).zip(last.parse().ok());
             if let Some(([space, name], last)) = at {
-                found.positions.insert(called(space, name), Position { last, called: is_called == "true" });
+                found.insert(called(space, name), Position { last, called: is_called == "true" });
             }
         }
         Ok(())
