@@ -2,7 +2,7 @@
 //! read elsewhere.
 
 use crate::error::io_words;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,9 +26,9 @@ pub struct Program<'a> {
     /// Where it runs; a program with a `/` in its name lies below it.
     pub folder: &'a Path,
     /// Its environment, besides `PATH`.
-    pub environment: Vec<(&'static str, String)>,
+    pub environment: Vec<(String, String)>,
     /// What it reads on standard input.
-    pub input: &'a [u8],
+    pub input: Box<dyn Read + Send + 'a>,
     /// So many bytes of its output and of its complaints are kept; more is read and dropped.
     pub kept: (usize, usize),
     /// How long it may take.
@@ -66,7 +66,7 @@ pub enum How {
 
 impl Program<'_> {
     /// Runs it to its end.
-    pub fn run(&self) -> Ended {
+    pub fn run(mut self) -> Ended {
         let begin = Instant::now();
         let mut child = match self.start() {
             Ok(child) => child,
@@ -76,10 +76,10 @@ impl Program<'_> {
             }
         };
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let input = self.input;
+        let mut input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
         std::thread::scope(|scope| {
             // A program may read its input late or not at all: all three are moved at once.
-            scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(input)));
+            scope.spawn(move || stdin.map(|mut pipe| std::io::copy(&mut input, &mut pipe)));
             let outputs = [Kept::of(stdout, self.kept.0), Kept::of(stderr, self.kept.1)];
             let how = self.wait(&mut child, &outputs, begin);
             let [stdout, stderr] = outputs.map(Kept::take);
@@ -98,7 +98,7 @@ impl Program<'_> {
             .current_dir(folder)
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -190,8 +190,8 @@ pub fn run(command: &[String], folder: &Path, seconds: u64, input: &[u8]) -> Res
     let program = Program {
         command,
         folder,
-        environment: vec![("LC_ALL", "C.UTF-8".to_owned())],
-        input,
+        environment: vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())],
+        input: Box::new(input),
         kept: (OUTPUT + 1, COMPLAINTS),
         time: Duration::from_secs(seconds),
         // In the group of ours a Ctrl-C reaches it as well.

@@ -18,6 +18,7 @@ const ORDER: [&str; 20] = [
     "assemble",
     "reconcile",
     "store",
+    "backup",
     "quarantine",
     "load",
     "undo",

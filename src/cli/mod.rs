@@ -1,5 +1,6 @@
 //! The command line: one subcommand a file, and the only place that prints.
 
+mod backup;
 mod completions;
 mod files;
 mod formats;
@@ -12,6 +13,7 @@ mod reconcile;
 mod records;
 mod report;
 mod resolve;
+mod restore;
 mod rollback;
 mod run;
 
@@ -24,6 +26,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use output::Output;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Moves legacy files into a database and proves that nothing was lost, changed or invented on the way.
 #[derive(Parser)]
@@ -53,6 +57,8 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     Migrate(migrate::MigrateArgs),
     Rollback(rollback::RollbackArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -132,6 +138,8 @@ pub fn main() -> ExitCode {
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
         Command::Migrate(args) => migrate::migrate(args, &cli.global, &output),
         Command::Rollback(args) => rollback::rollback(&args, &cli.global, &output),
+        Command::Backup(args) => backup::backup(&args, &cli.global, &output),
+        Command::Restore(args) => restore::restore(&args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),
@@ -153,6 +161,17 @@ impl Global {
         })?;
         Target::parse(url, folder)
     }
+}
+
+/// Set when the user asks to stop. The second signal ends the process at once; the database then rolls back by itself.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
+            .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
+    }
+    Ok(interrupted)
 }
 
 impl JobArgs {

@@ -2,7 +2,6 @@
 
 use super::Global;
 use super::output::Output;
-use super::run::listen;
 use crate::error::Result;
 use crate::job;
 use crate::pipeline::{self, Rollback};
@@ -47,7 +46,7 @@ fn attempt(args: &RollbackArgs, global: &Global, output: &Output) -> Result<Outc
     let named = args.job.as_deref().or_else(|| global.database.is_none().then_some(Path::new(".")));
     let job = named.map(job::read).transpose()?;
     let target = global.target(job.as_ref())?;
-    let interrupted = listen()?;
+    let interrupted = super::interruption()?;
     let progress = output.progress();
     let say = |words: &str| {
         if !global.quiet {

@@ -8,8 +8,6 @@ use crate::job::Job;
 use crate::pipeline::{self, Command, Request};
 use crate::report::{Outcome, text};
 use clap::Args;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Apply pending schema steps and import the files, in one transaction that commits only if everything ties out
 #[derive(Args)]
@@ -70,21 +68,9 @@ pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, gl
 
 fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
     let target = global.target(Some(job))?;
-    let interrupted = listen()?;
+    let interrupted = super::interruption()?;
     let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
     let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
     Ok(pipeline::execute(&request))
-}
-
-/// What is set when the user asks to stop.
-pub(super) fn listen() -> Result<Arc<AtomicBool>> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The second signal ends the process at once; the database then rolls back by itself.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
-            .map_err(|e| Stop::usage(format!("cannot listen for signals: {e}"), ""))?;
-    }
-    Ok(interrupted)
 }

@@ -1,5 +1,6 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
+mod backup;
 mod budget;
 mod checks;
 mod hooks;
@@ -7,6 +8,7 @@ mod read;
 mod tables;
 mod waivers;
 
+pub use backup::{BackupSettings, BackupWhen};
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
@@ -52,6 +54,8 @@ pub struct Job {
     pub max_downtime: Option<Duration>,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
+    /// What is done about backups.
+    pub backup: BackupSettings,
 }
 
 /// Where the migration steps are, and what holds for all of them.
@@ -129,6 +133,7 @@ impl Job {
             on_stale: OnStale::default(),
             max_downtime: None,
             hooks: Vec::new(),
+            backup: BackupSettings::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a job file: strict, with line, column and the nearest known word in every complaint.
 
+use super::backup::RawBackup;
 use super::budget::RawBudget;
 use super::checks::{RawCheck, RawExpect};
 use super::hooks::RawHook;
@@ -23,6 +24,7 @@ pub const FILE: &str = "tieout.toml";
 struct RawFile {
     job: RawJob,
     migrations: Option<RawMigrations>,
+    backup: Option<RawBackup>,
     #[serde(default)]
     table: Vec<RawTable>,
     #[serde(default)]
@@ -119,11 +121,17 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     pub(super) fn stop(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
+        let line = self.text[..span.start.min(self.text.len())].matches('\n').count();
+        let quote = self.text.lines().nth(line).unwrap_or_default();
+        self.secret(span, format!("{message}\n  {quote}"), hint)
+    }
+
+    /// A complaint that does not show the line.
+    pub(super) fn secret(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let quote = self.text.lines().nth(line - 1).unwrap_or_default();
-        Stop::usage(format!("{}:{line}:{column}: {message}\n  {quote}", self.file), hint)
+        Stop::usage(format!("{}:{line}:{column}: {message}", self.file), hint)
     }
 
     /// A complaint of the TOML reader, with the nearest known key where a key is unknown.
@@ -204,6 +212,7 @@ impl Place<'_> {
             currency: raw.job.currency.unwrap_or_else(|| "SEK".into()),
             timezone,
             database: raw.job.database,
+            backup: self.backup(raw.backup, &folder)?,
             folder,
             sha256: sha256(self.text),
             migrations,
@@ -328,7 +337,7 @@ impl Place<'_> {
         Ok(Exclude { file: raw.file, sha256, reason: raw.reason, by: raw.by, on: raw.on.map(|d| d.to_string()) })
     }
 
-    fn word<T: Copy + Default>(&self, raw: Option<Spanned<String>>, words: &[(&str, T)]) -> Result<T> {
+    pub(super) fn word<T: Copy + Default>(&self, raw: Option<Spanned<String>>, words: &[(&str, T)]) -> Result<T> {
         let Some(raw) = raw else { return Ok(T::default()) };
         words.iter().find(|(word, _)| word == raw.get_ref()).map(|(_, value)| *value).ok_or_else(|| {
             let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();

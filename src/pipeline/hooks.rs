@@ -78,8 +78,8 @@ fn run(request: &Request<'_>, outcome: &mut Outcome, hook: &Hook, stop: &dyn Fn(
     let program = Program {
         command: &hook.run,
         folder: &request.job.folder,
-        environment: environment(outcome, hook.when),
-        input: &[],
+        environment: environment(outcome, hook.when).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        input: Box::new(std::io::empty()),
         kept: (KEPT + PASSWORD, KEPT + PASSWORD),
         time: hook.timeout,
         group: true,

@@ -1,9 +1,12 @@
 //! The only place that knows SQLite from PostgreSQL: connecting, locking, transactions, reading, and what differs in SQL.
 //! What is loaded and why is not decided here.
 
+mod address;
 mod connection;
+mod copies;
 mod create;
 mod dialect;
+mod fingerprint;
 mod image;
 mod lock;
 mod objects;
@@ -21,7 +24,10 @@ mod steps;
 mod undo;
 mod url;
 
+pub use address::Bare;
+pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
+pub use fingerprint::{Content, Fingerprint, Position, Scope};
 pub use lock::Lock;
 pub use own::{FileRecord, RunRecord, Written};
 pub use rebuild::Rebuild;
@@ -78,6 +84,15 @@ impl Store {
                 let lock = Lock::of_session(&mut store)?;
                 Ok((store, lock))
             }
+        }
+    }
+
+    /// Takes the lock alone, for work on the whole file or database. An SQLite file is not opened; what comes back with
+    /// PostgreSQL's lock is the session that holds it.
+    pub fn lock(target: &Target) -> Result<(Option<Store>, Lock)> {
+        match target {
+            Target::Sqlite(path) => Ok((None, Lock::beside(path)?)),
+            Target::Postgres(_) => Store::open(target).map(|(store, lock)| (Some(store), lock)),
         }
     }
 

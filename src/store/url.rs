@@ -62,7 +62,7 @@ fn passwords(url: &str) -> impl Iterator<Item = &str> {
     user.split_once(':').map(|(_, password)| password).into_iter().chain(parameters.map(|(_, password)| password))
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {
