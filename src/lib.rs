@@ -3,6 +3,7 @@
 //! The way of the data, and what each module must not know, is in ARCHITECTURE.md.
 
 pub mod assemble;
+pub mod cache;
 pub mod cli;
 pub mod digest;
 pub mod discover;
@@ -15,6 +16,7 @@ pub mod load;
 pub mod migrate;
 pub mod parse;
 pub mod pipeline;
+pub mod preflight;
 pub mod quarantine;
 pub mod reconcile;
 pub mod report;

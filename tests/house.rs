@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 21] = [
     "digest",
     "evidence",
     "error",
     "table",
     "job",
     "exec",
+    "cache",
     "unpack",
     "discover",
     "parse",
@@ -20,6 +21,7 @@ const ORDER: [&str; 19] = [
     "quarantine",
     "load",
     "migrate",
+    "preflight",
     "report",
     "pipeline",
     "cli",

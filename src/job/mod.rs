@@ -1,12 +1,14 @@
 //! A job: what the job file declares, checked and typed. Nothing here touches source files or a database.
 
 mod budget;
+mod cache;
 mod checks;
 mod hooks;
 mod read;
 mod tables;
 mod waivers;
 
+pub use cache::{Cache, Server};
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
@@ -49,6 +51,8 @@ pub struct Job {
     pub on_stale: OnStale,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
+    /// The caches of which keys are taken away afterwards.
+    pub caches: Vec<Cache>,
 }
 
 /// A set of files of one format.
@@ -105,6 +109,7 @@ impl Job {
             materiality: None,
             on_stale: OnStale::default(),
             hooks: Vec::new(),
+            caches: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a job file: strict, with line, column and the nearest known word in every complaint.
 
 use super::budget::RawBudget;
+use super::cache::RawCache;
 use super::checks::{RawCheck, RawExpect};
 use super::hooks::RawHook;
 use super::tables::{DeclaredTable, RawTable};
@@ -35,6 +36,8 @@ struct RawFile {
     waiver: Vec<RawWaiver>,
     #[serde(default)]
     hook: Vec<RawHook>,
+    #[serde(default)]
+    cache: Vec<RawCache>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +88,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: &[&str] = &["cache", "max_downtime"];
+const LATER: &[&str] = &["max_downtime"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -110,6 +113,15 @@ pub fn from_text(shown: &str, text: &str, folder: std::path::PathBuf) -> Result<
     at.job(raw, folder)
 }
 
+/// A line of the job file without the password of an address in it.
+fn without_password(line: &str) -> String {
+    let hidden = line.split_once("://").and_then(|(before, rest)| {
+        let (user, behind) = rest.rsplit_once('@')?;
+        Some(format!("{before}://{}:***@{behind}", user.split_once(':')?.0))
+    });
+    hidden.unwrap_or_else(|| line.to_owned())
+}
+
 pub(super) struct Place<'a> {
     file: &'a str,
     text: &'a str,
@@ -120,7 +132,7 @@ impl Place<'_> {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let quote = self.text.lines().nth(line - 1).unwrap_or_default();
+        let quote = without_password(self.text.lines().nth(line - 1).unwrap_or_default());
         Stop::usage(format!("{}:{line}:{column}: {message}\n  {quote}", self.file), hint)
     }
 
@@ -222,6 +234,7 @@ impl Place<'_> {
             sources,
             checks,
             hooks,
+            caches: raw.cache.into_iter().map(|c| self.cache(c)).collect::<Result<_>>()?,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
             waivers: raw.waiver.into_iter().map(|w| self.waiver(w)).collect::<Result<_>>()?,
             materiality: match &raw.job.materiality {

@@ -1,6 +1,7 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod cache;
 mod checks;
 mod hooks;
 mod inside;
@@ -14,6 +15,7 @@ use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
+use crate::preflight::{self, Intent};
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
@@ -84,6 +86,12 @@ impl parse::Watch for Request<'_> {
 }
 
 impl Request<'_> {
+    /// A text without the passwords that the run knows.
+    fn redact(&self, text: &str) -> String {
+        let text = self.target.redact(text);
+        self.job.caches.iter().fold(text, |text, cache| crate::cache::redact(cache, &text))
+    }
+
     fn check_interrupt(&self) -> Result<()> {
         if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
     }
@@ -110,13 +118,13 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let job = request.job;
     // A hook before the run may fetch the files; without one, a wrong folder is said before a database is made.
     let early = if hooks::any_before(request) { None } else { Some(look_for_files(request)?) };
-    let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
+    let (mut store, _lock): (Store, Lock) = Store::open(&request.target, &format!("{} {}", request.command.word(), job.name))?;
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
     past::look_up(outcome, &mut store);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
-    let result = if hooks::before(request, outcome) {
+    let result = if ready(request, outcome, &mut store) && hooks::before(request, outcome) {
         let found = early.map_or_else(|| look_for_files(request), Ok);
         let files = found.and_then(|(files, findings)| {
             outcome.findings.extend(findings);
@@ -146,6 +154,25 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     }
     hooks::after(request, outcome, Some(&folder), Some(&mut store));
     Ok(())
+}
+
+/// Asks what stands around the run. Whether it may begin.
+fn ready(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) -> bool {
+    request.progress.phase("preflight", 0);
+    let job = request.job;
+    let steps = match (&job.migrations, request.command) {
+        (Some(dir), Command::Run) => read_steps(dir, store.backend())
+            .and_then(|steps| Ok((steps, store.recorded_steps(&job.name)?)))
+            .map(|(steps, recorded)| steps.iter().any(|s| !recorded.contains_key(&s.name)))
+            .ok(),
+        _ => Some(false),
+    };
+    let intent = Intent { target: &request.target, job, writes: request.command != Command::Reconcile, steps };
+    let asked = preflight::ask(store, &intent);
+    outcome.preflight = asked.items;
+    let ready = asked.findings.iter().all(|f| f.severity != Severity::Error);
+    outcome.findings.extend(asked.findings);
+    ready
 }
 
 fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
@@ -274,7 +301,7 @@ fn record_again(outcome: &mut Outcome, store: &mut Store) {
     });
     if let Err(stop) = result {
         store.rollback();
-        let message = format!("what the hooks did could not be recorded: {}", stop.message);
+        let message = format!("what was done after the run could not be recorded: {}", stop.message);
         let hint = "this report is the only record of it";
         outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "not-recorded", message, hint));
     }

@@ -1,9 +1,11 @@
 //! The only place that knows SQLite from PostgreSQL: connecting, locking, transactions, reading, and what differs in SQL.
 //! What is loaded and why is not decided here.
 
+mod around;
 mod connection;
 mod create;
 mod dialect;
+mod foreign;
 mod lock;
 mod own;
 mod rejects;
@@ -14,6 +16,7 @@ mod stage;
 mod stale;
 mod url;
 
+pub use around::{Orphans, Rights, Server, Session};
 pub use dialect::quote;
 pub use lock::Lock;
 pub use own::{Balances, FileRecord, RunRecord, Written};
@@ -51,16 +54,17 @@ struct JsonRow {
 }
 
 impl Store {
-    /// Connects and takes the lock. An SQLite file that is not there yet is made.
-    pub fn open(target: &Target) -> Result<(Store, Lock)> {
+    /// Connects and takes the lock, in the name of what is done: the command and its job. An SQLite file that is not there yet
+    /// is made.
+    pub fn open(target: &Target, doing: &str) -> Result<(Store, Lock)> {
         match target {
             Target::Sqlite(path) => {
-                let lock = Lock::beside(path)?;
+                let lock = Lock::beside(path, doing)?;
                 Ok((Store::connect(target)?, lock))
             }
             Target::Postgres(_) => {
                 let mut store = Store::connect(target)?;
-                let lock = Lock::of_session(&mut store)?;
+                let lock = Lock::of_session(&mut store, doing)?;
                 Ok((store, lock))
             }
         }
@@ -78,10 +82,9 @@ impl Store {
 
     fn connect(target: &Target) -> Result<Store> {
         let cannot = |e: ConnectionError| {
-            Stop::database(
-                format!("cannot connect to {target}: {}", e.to_string().trim()),
-                "check the database's address and that it is running",
-            )
+            let said = target.redact(e.to_string().trim());
+            let hint = url::connection_hint(&said);
+            Stop::database(format!("cannot connect to {target}: {said}"), hint)
         };
         match target {
             Target::Sqlite(path) => {

@@ -7,7 +7,7 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-const OWN_STEPS: [(&str, &str, &str); 3] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 3] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
