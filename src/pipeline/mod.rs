@@ -119,12 +119,14 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     // A hook before the run may fetch the files; without one, a wrong folder is said before a database is made.
     let early = if hooks::any_before(request) { None } else { Some(look_for_files(request)?) };
     let (mut store, _lock): (Store, Lock) = Store::open(&request.target, &format!("{} {}", request.command.word(), job.name))?;
+    // Before anything else: where the run's own tables cannot be read, that is only one of the things to say.
+    let ready = ready(request, outcome, &mut store);
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
     past::look_up(outcome, &mut store);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
-    let result = if ready(request, outcome, &mut store) && hooks::before(request, outcome) {
+    let result = if ready && hooks::before(request, outcome) {
         let found = early.map_or_else(|| look_for_files(request), Ok);
         let files = found.and_then(|(files, findings)| {
             outcome.findings.extend(findings);

@@ -8,11 +8,16 @@ use crate::store::{Rights, Server, Store};
 impl Preflight {
     pub(super) fn privileges(&mut self, store: &mut Store, intent: &Intent<'_>, filled: &[Filled], server: &Server) {
         let names: Vec<&str> = filled.iter().map(|t| t.name.as_str()).collect();
-        let (rights, own) = match store.rights(&names).and_then(|rights| Ok((rights, store.own_tables_stand()?))) {
-            Ok(answers) => answers,
+        let rights = match store.rights(&names) {
+            Ok(rights) => rights,
             Err(stop) => return self.not_run("privileges", stop.message),
         };
         let before = self.items.len();
+        // They cannot be looked at where they may not be read, and that is said of each of them below.
+        let own = store.own_tables_stand().unwrap_or_else(|stop| {
+            self.not_run("privileges", stop.message);
+            true
+        });
         let hint = format!("let the owner GRANT it to {}, or name another user in the address", server.role);
         for table in &rights {
             let of_ours = table.table.starts_with("tieout_");
