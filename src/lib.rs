@@ -4,6 +4,7 @@
 
 pub mod assemble;
 pub mod backup;
+pub mod cache;
 pub mod cli;
 pub mod digest;
 pub mod discover;
@@ -16,6 +17,7 @@ pub mod load;
 pub mod migrate;
 pub mod parse;
 pub mod pipeline;
+pub mod preflight;
 pub mod quarantine;
 pub mod reconcile;
 pub mod report;

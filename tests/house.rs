@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 24] = [
     "digest",
     "evidence",
     "error",
@@ -11,6 +11,7 @@ const ORDER: [&str; 20] = [
     "script",
     "job",
     "exec",
+    "cache",
     "unpack",
     "discover",
     "parse",
@@ -23,6 +24,7 @@ const ORDER: [&str; 20] = [
     "load",
     "undo",
     "migrate",
+    "preflight",
     "report",
     "pipeline",
     "cli",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod broken;
+mod cache;
 mod checks;
 mod cli;
 mod contributing;
@@ -15,6 +16,7 @@ mod outputs;
 mod own_files;
 mod parse;
 mod phenomena;
+mod preflight;
 mod quarantine;
 mod readme;
 mod reconcile;
@@ -24,4 +26,6 @@ mod revisions;
 mod safety;
 mod since;
 mod support;
+mod tls;
 mod traps;
+mod turso;

@@ -43,10 +43,15 @@ on_both! {
         env.copy_fixture("rent");
         env.run_job(&[]).expect_code(0);
         let before = env.database.dump();
-        let held = hold_the_lock(env);
-        let run = env.run_job(&[]).expect_code(5);
-        let outcome = run.json();
-        assert!(finding(&outcome, "locked")["message"].as_str().unwrap().contains("in use by"), "{}", run.stdout);
+        let held = hold_the_lock(env, std::process::id());
+        let begin = Instant::now();
+        let outcome = env.run_job(&[]).expect_code(5).json();
+        assert!(begin.elapsed() < Duration::from_secs(2), "a holder that lives is not waited for: {:?}", begin.elapsed());
+        let message = finding(&outcome, "locked")["message"].as_str().unwrap();
+        let process = std::process::id();
+        assert!(message.contains(&format!("in use by `tieout run other`: process {process} of anna on ")), "{message}");
+        assert!(message.contains(", since 20") && message.contains(" UTC"), "{message}");
+        assert_eq!(message.contains("(connected as tieout)"), env.database.kind == Kind::Postgres, "{message}");
         assert_eq!(outcome["exit_code"], 5);
         drop(held);
         env.run_job(&[]).expect_code(0);
@@ -74,19 +79,42 @@ on_both! {
     }
 }
 
-/// Holds the lock of a run as a run would.
-fn hold_the_lock(env: &TestEnv) -> Box<dyn std::any::Any> {
+/// Holds the lock of a run as a run would, in the name of a process.
+fn hold_the_lock(env: &TestEnv, process: u32) -> Box<dyn std::any::Any> {
+    let host = String::from_utf8(std::process::Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
+    let name = format!("tieout {process} anna@{:.16} run other", host.trim());
     match env.database.kind {
         Kind::Sqlite => {
             let path = format!("{}.tieout-lock", env.database.url().trim_start_matches("sqlite:"));
-            let file = std::fs::File::create(path).unwrap();
+            let mut file = std::fs::File::create(path).unwrap();
             file.lock().unwrap();
+            std::io::Write::write_all(&mut file, format!("{}\n2026-01-31 12:00:00 UTC\n", name).as_bytes()).unwrap();
             Box::new(file)
         }
-        Kind::Postgres => {
-            env.database.hold("SET application_name = 'tieout (process 7)'; SELECT pg_advisory_lock(x'7469656f7574'::bigint)")
-        }
+        Kind::Postgres => env.database.hold(&format!("SET application_name = '{name}'; SELECT pg_advisory_lock(x'7469656f7574'::bigint)")),
     }
+}
+
+#[test]
+fn a_run_that_died_is_waited_for_until_the_server_has_noticed() {
+    let env = TestEnv::new(Kind::Postgres);
+    env.copy_fixture("rent");
+    let mut dead = std::process::Command::new("true").spawn().unwrap();
+    dead.wait().unwrap();
+    let held = hold_the_lock(&env, dead.id());
+    let child = env.spawn(&["run", "rent", "--database", &env.database.url(), "--json"]);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tieout % run rent' AND query LIKE '%pg_locks%'";
+    while env.database.value(waits) == "0" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(held);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+
+    let _held = hold_the_lock(&env, dead.id());
+    let begin = Instant::now();
+    env.run_job(&[]).expect_code(5);
+    assert!(begin.elapsed() > Duration::from_secs(2), "it was given up after {:?}", begin.elapsed());
 }
 
 #[test]
@@ -107,6 +135,12 @@ fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
     let before = env.database.dump();
     let app = env.database.hold("BEGIN; UPDATE \"ElectricityBill\" SET amount = 1 WHERE provider = 'fortum'");
     let run = env.run_job(&[]).expect_code(4);
+    let warning = finding(&run.json(), "in-use")["message"].as_str().unwrap().to_owned();
+    let pid = env.database.value("SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' AND relation = '\"ElectricityBill\"'::regclass");
+    assert!(
+        warning.contains(&format!("(pid {pid}) holds a lock on ElectricityBill since 20")) && warning.contains("of tieout"),
+        "{warning}"
+    );
     assert!(finding(&run.json(), "database")["hint"].as_str().unwrap().contains("another program holds a lock"), "{}", run.stdout);
     drop(app);
     assert_eq!(env.database.dump(), before);

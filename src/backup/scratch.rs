@@ -61,7 +61,7 @@ impl Place {
         if !matches!(named, Target::Postgres(_)) {
             return Err(Stop::usage(format!("{named} is no PostgreSQL database"), "name an empty one of the same server version"));
         }
-        let (mut session, lock) = Store::open(named)?;
+        let (mut session, lock) = Store::open(named, "backup")?;
         if session.identity(named)? == Store::read(target)?.identity(target)? {
             let hint = "name another, empty database: what is restored into it is dropped afterwards";
             return Err(Stop::usage("the scratch database is the database itself", hint));

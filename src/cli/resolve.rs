@@ -60,7 +60,7 @@ fn attempt(args: &ResolveArgs, global: &Global, output: &Output) -> Result<()> {
     let target = global.target(job.as_ref())?;
     let (mut store, _lock);
     if args.accept.is_some() {
-        (store, _lock) = Store::open(&target)?;
+        (store, _lock) = Store::open(&target, &format!("resolve {}", args.run))?;
     } else {
         store = Store::read(&target)?;
     }

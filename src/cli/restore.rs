@@ -55,7 +55,7 @@ fn attempt(args: &RestoreArgs, global: &Global, output: &Output) -> Result<(Targ
     let target = global.target(job.as_ref())?;
     let scratch = scratch(args.scratch.as_deref(), job.as_ref())?;
     let interrupted = super::interruption()?;
-    let _lock = Store::lock(&target)?;
+    let _lock = Store::lock(&target, "restore")?;
     let progress = output.progress();
     progress.phase("trying, restoring, comparing", 0);
     let restored = crate::backup::restore(&Restoring {

@@ -52,7 +52,7 @@ impl When {
 }
 
 /// How long a hook may take that does not say so.
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,7 +103,7 @@ impl Place<'_> {
 }
 
 /// `30s` or `5min`, up to a day.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.strip_suffix("min") {
         Some(number) => (number, 60),
         None => (text.strip_suffix('s')?, 1),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod budget;
+mod cache;
 mod checks;
 mod hooks;
 mod read;
@@ -9,6 +10,7 @@ mod tables;
 mod waivers;
 
 pub use backup::{BackupSettings, BackupWhen};
+pub use cache::{Cache, Server};
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use hooks::{Hook, When};
 pub use read::{FILE, from_text, read};
@@ -54,6 +56,8 @@ pub struct Job {
     pub max_downtime: Option<Duration>,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
+    /// The caches of which keys are taken away afterwards.
+    pub caches: Vec<Cache>,
     /// What is done about backups.
     pub backup: BackupSettings,
 }
@@ -134,6 +138,7 @@ impl Job {
             max_downtime: None,
             hooks: Vec::new(),
             backup: BackupSettings::default(),
+            caches: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::backup::RawBackup;
 use super::budget::RawBudget;
+use super::cache::RawCache;
 use super::checks::{RawCheck, RawExpect};
 use super::hooks::RawHook;
 use super::tables::{DeclaredTable, RawTable};
@@ -37,6 +38,8 @@ struct RawFile {
     waiver: Vec<RawWaiver>,
     #[serde(default)]
     hook: Vec<RawHook>,
+    #[serde(default)]
+    cache: Vec<RawCache>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +92,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: &[&str] = &["cache"];
+const LATER: &[&str] = &[];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -114,6 +117,15 @@ pub fn from_text(shown: &str, text: &str, folder: std::path::PathBuf) -> Result<
     at.job(raw, folder)
 }
 
+/// A line of the job file without the password of an address in it.
+fn without_password(line: &str) -> String {
+    let hidden = line.split_once("://").and_then(|(before, rest)| {
+        let (user, behind) = rest.rsplit_once('@')?;
+        Some(format!("{before}://{}:***@{behind}", user.split_once(':')?.0))
+    });
+    hidden.unwrap_or_else(|| line.to_owned())
+}
+
 pub(super) struct Place<'a> {
     file: &'a str,
     text: &'a str,
@@ -122,7 +134,7 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     pub(super) fn stop(&self, span: Range<usize>, message: impl std::fmt::Display, hint: impl Into<String>) -> Stop {
         let line = self.text[..span.start.min(self.text.len())].matches('\n').count();
-        let quote = self.text.lines().nth(line).unwrap_or_default();
+        let quote = without_password(self.text.lines().nth(line).unwrap_or_default());
         self.secret(span, format!("{message}\n  {quote}"), hint)
     }
 
@@ -220,6 +232,7 @@ impl Place<'_> {
             sources,
             checks,
             hooks,
+            caches: raw.cache.into_iter().map(|c| self.cache(c)).collect::<Result<_>>()?,
             expects: raw.expect.into_iter().map(|e| self.expect(e)).collect::<Result<_>>()?,
             waivers: raw.waiver.into_iter().map(|w| self.waiver(w)).collect::<Result<_>>()?,
             materiality: match &raw.job.materiality {

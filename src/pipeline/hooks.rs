@@ -1,7 +1,7 @@
 //! Runs the job's hooks around a run. What they do changes nothing about what was committed: after a run, one that fails is a
 //! warning.
 
-use super::{Request, record_again};
+use super::{Request, cache, record_again};
 use crate::evidence::{Check, Finding, Severity, Subject};
 use crate::exec::{How, Program};
 use crate::job::{Hook, When};
@@ -35,11 +35,13 @@ pub(super) fn any_before(request: &Request<'_>) -> bool {
     request.job.hooks.iter().any(|h| h.when == When::BeforeRun)
 }
 
-/// The hooks after a run, when its report is written and recorded; both are then written again, with what the hooks did.
+/// The caches and the hooks after a run, when its report is written and recorded; both are then written again, with what was
+/// done.
 pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option<&Path>, store: Option<&mut Store>) {
     let due = due(outcome);
     let hooks: Vec<&Hook> = due.iter().flat_map(|when| request.job.hooks.iter().filter(|h| h.when == *when)).collect();
-    if hooks.is_empty() {
+    // What a program shows or warms up afterwards must not come out of an old cache.
+    if !cache::after(request, outcome) && hooks.is_empty() {
         return;
     }
     // Who has interrupted the run still wants to be told of it, and to have its leavings swept up.
@@ -86,7 +88,7 @@ fn run(request: &Request<'_>, outcome: &mut Outcome, hook: &Hook, stop: &dyn Fn(
         stop,
     };
     let ended = program.run();
-    let text = |bytes: &[u8]| shortened(request.target.redact(&String::from_utf8_lossy(bytes)));
+    let text = |bytes: &[u8]| shortened(request.redact(&String::from_utf8_lossy(bytes)));
     let (status, exit_code) = match &ended.how {
         How::Exited(status) if status.success() => (HookStatus::Ok, Some(0)),
         How::Exited(status) => (HookStatus::Failed, status.code()),
@@ -100,7 +102,7 @@ fn run(request: &Request<'_>, outcome: &mut Outcome, hook: &Hook, stop: &dyn Fn(
     }
     let done = HookOutcome {
         when: hook.when.word().to_owned(),
-        run: hook.run.iter().map(|word| request.target.redact(word)).collect(),
+        run: hook.run.iter().map(|word| request.redact(word)).collect(),
         status,
         exit_code,
         output,

@@ -1,6 +1,7 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod cache;
 mod checks;
 mod hooks;
 mod inside;
@@ -19,6 +20,7 @@ use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
+use crate::preflight::{self, Intent};
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
@@ -96,6 +98,12 @@ impl parse::Watch for Request<'_> {
 }
 
 impl Request<'_> {
+    /// A text without the passwords that the run knows.
+    fn redact(&self, text: &str) -> String {
+        let text = self.target.redact(text);
+        self.job.caches.iter().fold(text, |text, cache| crate::cache::redact(cache, &text))
+    }
+
     fn check_interrupt(&self) -> Result<()> {
         if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
     }
@@ -122,14 +130,18 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let job = request.job;
     // A hook before the run may fetch the files; without one, a wrong folder is said before a database is made.
     let early = if hooks::any_before(request) { None } else { Some(look_for_files(request)?) };
-    let (mut store, _lock): (Store, Lock) = Store::open(&request.target)?;
-    store.upgrade_own_tables()?;
+    let (mut store, _lock): (Store, Lock) = Store::open(&request.target, &format!("{} {}", request.command.word(), job.name))?;
+    // Before anything else: where the run's own tables cannot be read, that is only one of the things to say.
+    let ready = ready(request, outcome, &mut store);
+    if ready {
+        store.upgrade_own_tables()?;
+    }
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
     past::look_up(outcome, &mut store);
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
-    let result = if hooks::before(request, outcome) {
+    let result = if ready && hooks::before(request, outcome) {
         match &request.command {
             Command::Migrate(way) => migrate::move_schema(request, outcome, &mut store, way),
             command => {
@@ -166,6 +178,26 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     }
     hooks::after(request, outcome, Some(&folder), Some(&mut store));
     Ok(())
+}
+
+/// Asks what stands around the run. Whether it may begin.
+fn ready(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) -> bool {
+    request.progress.phase("preflight", 0);
+    let job = request.job;
+    let steps = match (&job.migrations, &request.command) {
+        (_, Command::Migrate(_)) => Some(true),
+        (Some(dir), Command::Run) => read_steps(dir, store.backend())
+            .and_then(|steps| Ok((steps, store.recorded_steps(&job.name)?)))
+            .map(|(steps, recorded)| steps.iter().any(|s| recorded.iter().all(|r| r.name != s.name)))
+            .ok(),
+        _ => Some(false),
+    };
+    let intent = Intent { target: &request.target, job, writes: request.command != Command::Reconcile, steps };
+    let asked = preflight::ask(store, &intent);
+    outcome.preflight = asked.items;
+    let ready = asked.findings.iter().all(|f| f.severity != Severity::Error);
+    outcome.findings.extend(asked.findings);
+    ready
 }
 
 fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
@@ -299,7 +331,7 @@ fn record_again(outcome: &mut Outcome, store: &mut Store) {
     });
     if let Err(stop) = result {
         store.rollback();
-        let message = format!("what the hooks did could not be recorded: {}", stop.message);
+        let message = format!("what was done after the run could not be recorded: {}", stop.message);
         let hint = "this report is the only record of it";
         outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "not-recorded", message, hint));
     }

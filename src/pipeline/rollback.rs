@@ -88,7 +88,7 @@ fn open(target: &Target) -> Result<(Store, Lock)> {
     if !Store::read(target)?.has_table("tieout_run")? {
         return Err(nothing());
     }
-    let (mut store, lock) = Store::open(target)?;
+    let (mut store, lock) = Store::open(target, "rollback")?;
     store.upgrade_own_tables()?;
     Ok((store, lock))
 }

@@ -1,10 +1,12 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
+mod cache;
 mod clock;
 mod hooks;
 mod junit;
 mod layout;
 mod metrics;
+mod preflight;
 mod since;
 mod text;
 mod write;
@@ -17,10 +19,12 @@ pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
 pub use write::{claim_folder, put_in_place, report_file, write};
 
+use crate::cache::CacheOutcome;
 use crate::error::Stop;
 use crate::evidence::{Check, Finding, PassedOn, Severity, Status, Subject};
 use crate::load::Counts;
 use crate::migrate::StepOutcome;
+use crate::preflight::Item;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,6 +33,9 @@ use std::collections::BTreeMap;
 pub struct Outcome {
     /// Identity.
     pub run: RunInfo,
+    /// What was asked of the database before anything was written.
+    #[serde(default)]
+    pub preflight: Vec<Item>,
     /// Every source file.
     pub sources: Vec<SourceOutcome>,
     /// Schema steps.
@@ -57,6 +64,9 @@ pub struct Outcome {
     /// The programs of the job that were run before and after.
     #[serde(default)]
     pub hooks: Vec<HookOutcome>,
+    /// The caches of the job that were cleared.
+    #[serde(default)]
+    pub caches: Vec<CacheOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// The backup taken before; none in this version.
@@ -202,6 +212,7 @@ impl Outcome {
         };
         Outcome {
             run,
+            preflight: Vec::new(),
             sources: Vec::new(),
             migrations: Vec::new(),
             tables: BTreeMap::new(),
@@ -213,6 +224,7 @@ impl Outcome {
             since_last: None,
             past: None,
             hooks: Vec::new(),
+            caches: Vec::new(),
             assumptions: Vec::new(),
             backup: None,
             report: None,

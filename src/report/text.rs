@@ -1,7 +1,7 @@
 //! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
 
 use super::layout::{aligned, clean, heading, line, number, table};
-use super::{Outcome, RunStatus, hooks, since};
+use super::{Outcome, RunStatus, cache, hooks, preflight, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
     let mut out = String::new();
     conclusion(&mut out, outcome, style);
     since::section(&mut out, outcome, style);
+    preflight::section(&mut out, outcome, style);
     sources(&mut out, outcome, style);
     migrations(&mut out, outcome, style);
     tables(&mut out, outcome, style);
@@ -62,6 +63,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
         );
         line(&mut out, &format!("  {words}"));
     }
+    cache::section(&mut out, outcome, style);
     hooks::section(&mut out, outcome, style);
     if !outcome.assumptions.is_empty() {
         heading(&mut out, style, "Assumptions");

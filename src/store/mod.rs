@@ -2,12 +2,14 @@
 //! What is loaded and why is not decided here.
 
 mod address;
+mod around;
 mod connection;
 mod copies;
 mod create;
 mod dialect;
 mod fingerprint;
 mod image;
+mod foreign;
 mod lock;
 mod objects;
 mod own;
@@ -26,6 +28,7 @@ mod url;
 
 pub use address::Bare;
 pub use copies::{BEGIN, drop_everything};
+pub use around::{Orphans, Rights, Server, Session};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
 pub use lock::Lock;
@@ -72,16 +75,17 @@ struct JsonRow {
 }
 
 impl Store {
-    /// Connects and takes the lock. An SQLite file that is not there yet is made.
-    pub fn open(target: &Target) -> Result<(Store, Lock)> {
+    /// Connects and takes the lock, in the name of what is done: the command and its job. An SQLite file that is not there yet
+    /// is made.
+    pub fn open(target: &Target, doing: &str) -> Result<(Store, Lock)> {
         match target {
             Target::Sqlite(path) => {
-                let lock = Lock::beside(path)?;
+                let lock = Lock::beside(path, doing)?;
                 Ok((Store::connect(target)?, lock))
             }
             Target::Postgres(_) => {
                 let mut store = Store::connect(target)?;
-                let lock = Lock::of_session(&mut store)?;
+                let lock = Lock::of_session(&mut store, doing)?;
                 Ok((store, lock))
             }
         }
@@ -89,10 +93,10 @@ impl Store {
 
     /// Takes the lock alone, for work on the whole file or database. An SQLite file is not opened; what comes back with
     /// PostgreSQL's lock is the session that holds it.
-    pub fn lock(target: &Target) -> Result<(Option<Store>, Lock)> {
+    pub fn lock(target: &Target, doing: &str) -> Result<(Option<Store>, Lock)> {
         match target {
-            Target::Sqlite(path) => Ok((None, Lock::beside(path)?)),
-            Target::Postgres(_) => Store::open(target).map(|(store, lock)| (Some(store), lock)),
+            Target::Sqlite(path) => Ok((None, Lock::beside(path, doing)?)),
+            Target::Postgres(_) => Store::open(target, doing).map(|(store, lock)| (Some(store), lock)),
         }
     }
 
@@ -108,10 +112,9 @@ impl Store {
 
     fn connect(target: &Target) -> Result<Store> {
         let cannot = |e: ConnectionError| {
-            Stop::database(
-                format!("cannot connect to {target}: {}", e.to_string().trim()),
-                "check the database's address and that it is running",
-            )
+            let said = target.redact(e.to_string().trim());
+            let hint = url::connection_hint(&said);
+            Stop::database(format!("cannot connect to {target}: {said}"), hint)
         };
         match target {
             Target::Sqlite(path) => {

@@ -7,7 +7,7 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-const OWN_STEPS: [(&str, &str, &str); 5] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 5] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
@@ -75,13 +75,7 @@ pub struct Written {
 impl Store {
     /// Makes the own tables where they are missing, and brings those of an earlier version up; refuses those of a later one.
     pub fn ensure_own_tables(&mut self) -> Result<()> {
-        let made: BTreeSet<String> = match self.has_table("tieout_migration")? {
-            false => BTreeSet::new(),
-            true => {
-                let rows = self.select(&["name"], "FROM tieout_migration WHERE job = ''", &[])?;
-                rows.into_iter().filter_map(|mut row| row[0].take()).collect()
-            }
-        };
+        let made = self.own_steps()?;
         if made.iter().any(|name| OWN_STEPS.iter().all(|step| step.0 != name)) {
             return Err(Stop::database("the tables of tieout in this database were made by a later version", "use that version"));
         }
@@ -92,6 +86,15 @@ impl Store {
             self.change(sql, &[Some(name), Some(&now)])?;
         }
         Ok(())
+    }
+
+    /// The versions of our own tables that stand.
+    pub(super) fn own_steps(&mut self) -> Result<BTreeSet<String>> {
+        if !self.has_table("tieout_migration")? {
+            return Ok(BTreeSet::new());
+        }
+        let rows = self.select(&["name"], "FROM tieout_migration WHERE job = ''", &[])?;
+        Ok(rows.into_iter().filter_map(|mut row| row[0].take()).collect())
     }
 
     /// The number of the next run.

@@ -212,7 +212,7 @@ fn index_words(unique: bool, columns: &str, predicate: &str) -> String {
 }
 
 /// A row of exactly `N` texts, NULL as empty.
-fn texts<const N: usize>(row: super::Texts) -> [String; N] {
+pub(super) fn texts<const N: usize>(row: super::Texts) -> [String; N] {
     let mut row = row.into_iter();
     std::array::from_fn(|_| row.next().flatten().unwrap_or_default())
 }

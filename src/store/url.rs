@@ -1,8 +1,13 @@
-//! Which database: `sqlite:PATH` or `postgres://…`. Passwords are kept, and never shown.
+//! Which database: `sqlite:PATH`, `postgres://…`, or what other tools call the same (`foreign`). Passwords are kept, and never
+//! shown.
 
+use super::foreign;
 use crate::error::{Result, Stop};
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// What an address looks like.
+pub(super) const HINT: &str = "write `sqlite:PATH` or `postgres://user@host/database`";
 
 /// A database to connect to. Shown without its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,15 +21,11 @@ pub enum Target {
 impl Target {
     /// Reads a URL; a relative SQLite path is relative to `folder`.
     pub fn parse(url: &str, folder: &Path) -> Result<Target> {
-        let hint = "write `sqlite:PATH` or `postgres://user@host/database`";
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path == ":memory:" || path.contains('@') {
-                return Err(Stop::usage("an SQLite database needs a file, and no user", hint));
-            }
-            return Ok(Target::Sqlite(folder.join(path)));
+        if let Some(path) = foreign::sqlite(url, folder) {
+            return path.map(Target::Sqlite);
         }
-        if let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) {
+        if let Some(translated) = foreign::postgres(url) {
+            let rest = url.split_once("//").map_or("", |(_, rest)| rest);
             // What libpq cannot read it quotes in its complaint, password and all: so it never sees such a URL.
             let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
             let authority = authority.rsplit_once('@').map_or("", |(user, _)| user);
@@ -33,12 +34,12 @@ impl Target {
                 let hint = "in a password `@` is written %40, `/` %2F, `?` %3F, `%` %25 and a blank %20";
                 return Err(Stop::usage("this URL cannot be read: user and password must be percent-encoded", hint));
             }
-            return Ok(Target::Postgres(url.to_owned()));
+            return translated.map(Target::Postgres);
         }
         // Only what can be no secret is repeated.
         let harmless = !url.contains(['@', ':', '=', ' ']);
         let shown = if harmless { format!("`{url}`") } else { "this".to_owned() };
-        Err(Stop::usage(format!("{shown} names no database that tieout knows"), hint))
+        Err(Stop::usage(format!("{shown} names no database that tieout knows"), HINT))
     }
 }
 
@@ -73,6 +74,24 @@ pub(super) fn percent_decoded(text: &str) -> String {
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What to do about a connection that did not come about, by what libpq said.
+pub(super) fn connection_hint(said: &str) -> &'static str {
+    let known = [
+        (
+            "certificate verify failed",
+            "the server's certificate is not signed by the authority in sslrootcert: ask its operator for the right file",
+        ),
+        ("root certificate file", "name the file with the certificate of the server's authority: sslrootcert=FILE"),
+        ("does not match host name", "the certificate is for another name than the one in the address: connect by a name that it bears"),
+        ("does not support SSL", "the server is not set up for TLS: ask its operator, before you do without"),
+        ("password authentication failed", "check user and password; in an address `@` in a password is written %40, `/` %2F"),
+        ("no password supplied", "the server wants a password: in the address, in PGPASSWORD, or in ~/.pgpass"),
+        ("no pg_hba.conf entry", "the server lets nobody in this way: it may want TLS (sslmode=verify-full), or another user or address"),
+    ];
+    let hint = known.iter().find(|(words, _)| said.contains(words));
+    hint.map_or("check the database's address and that it is running", |(_, hint)| hint)
 }
 
 impl fmt::Display for Target {
@@ -130,6 +149,8 @@ mod tests {
             ("postgres://anna:he%2Fm%40lig@db/hyra", "postgres://anna:***@db/hyra"),
             ("postgres://db/hyra?PASSWORD=hemlig", "postgres://db/hyra?PASSWORD=***"),
             ("postgresql://db/hyra?user=anna&password=hemlig", "postgresql://db/hyra?user=anna&password=***"),
+            ("jdbc:postgresql://db/hyra?user=anna&password=hemlig", "postgresql://db/hyra?user=anna&password=***"),
+            ("postgresql+psycopg2://anna:hemlig@db/hyra", "postgresql://anna:***@db/hyra"),
             ("postgres://anna@%2Ftmp%2Fsock/hyra", "postgres://anna@%2Ftmp%2Fsock/hyra"),
         ] {
             let target = Target::parse(url, Path::new(".")).unwrap();
@@ -143,7 +164,10 @@ mod tests {
             "postgres://anna:hem lig@db",
             "postgres://anna:hem?lig@db",
             "host=db password=hemlig",
-            "jdbc:postgresql://db/x?password=hemlig",
+            "jdbc:mysql://db/x?password=hemlig",
+            "postgresql+psycopg2://anna:hem lig@db",
+            "jdbc:postgresql://db/x?user=a&password=hem@lig",
+            "file:dev.db?password=hemlig",
             "sqlite://anna:hemlig@db",
         ] {
             let wrong = Target::parse(url, Path::new(".")).unwrap_err();

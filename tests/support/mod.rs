@@ -2,7 +2,8 @@
 //! would. What the program must do is in the other modules.
 
 pub(crate) mod database;
-mod postgres;
+pub(crate) mod postgres;
+pub(crate) mod redis;
 
 use std::{
     fs,
@@ -97,7 +98,12 @@ impl TestEnv {
 
     /// Runs the program to its end.
     pub(crate) fn tieout(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().expect("tieout starts");
+        self.tieout_with(&[], args)
+    }
+
+    /// Runs the program to its end, with variables in its environment.
+    pub(crate) fn tieout_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Run {
+        let output = self.command(args).envs(environment.iter().copied()).output().expect("tieout starts");
         let status = output.status;
         Run {
             code: status.code().or(status.signal().map(|signal| -signal)).expect("an end"),

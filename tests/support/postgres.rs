@@ -38,6 +38,7 @@ full_page_writes = off
 max_wal_size = '128MB'
 timezone = '<-07>7'
 END
+    { [ -z "$3" ] || eval "$3"; } &&
     "$bin/pg_ctl" start --wait --pgdata="$data" --log="$dir/log"
 } >"$dir/setup" 2>&1 </dev/null
 if [ $? -eq 0 ]; then echo ready; else cat "$dir/setup" "$dir/log"; fi
@@ -47,8 +48,10 @@ cat
 rm -rf "$dir"
 "#;
 
-struct Cluster {
-    socket: PathBuf,
+/// A cluster; stopped and removed when it is dropped, or with the process.
+pub(crate) struct Cluster {
+    /// The folder of its socket, and of what its setup puts there.
+    pub(crate) socket: PathBuf,
     /// Its standard input is the pipe, open as long as the process: a static is never dropped.
     _watchdog: Child,
 }
@@ -82,18 +85,20 @@ fn open(url: &str) -> Result<Client, postgres::Error> {
 
 fn url(database: &str) -> String {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    let socket = &CLUSTER.get_or_init(start).socket;
+    let socket = &CLUSTER.get_or_init(|| start("")).socket;
     let host = socket.display().to_string().replace('/', "%2F");
     format!("postgres://tieout@{host}/{database}")
 }
 
-fn start() -> Cluster {
+/// Starts a cluster, with lines of a shell between `initdb` and the start: `$dir` is its folder, `$data` the cluster's.
+pub(crate) fn start(setup: &str) -> Cluster {
     let bin = programs().expect("PostgreSQL's server is not installed: `make test` installs it");
     let dir = TempDir::with_prefix_in("tieout-", room()).expect("a temporary folder");
     let mut shell = Command::new("sh");
     shell
         .args(["-c", WATCHDOG, "tieout-watchdog"])
         .args([&bin, dir.path()])
+        .arg(setup)
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         .current_dir("/")
