@@ -24,4 +24,5 @@ mod revisions;
 mod safety;
 mod since;
 mod support;
+mod systems;
 mod traps;
