@@ -42,6 +42,17 @@ fn follow(job: &str, kind: Kind, database: &str) {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/systems/{job}.md"));
     let page = std::fs::read_to_string(&path).unwrap();
+    let (followed, commands) = followed(&env, &page, database);
+    assert!(commands >= 4, "{job}.md shows {commands} commands");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, followed).unwrap();
+    } else {
+        assert_eq!(page, followed, "{job}.md says something else; `make bless` rewrites it");
+    }
+}
+
+/// The page with what its commands really say, and how many they are.
+fn followed(env: &TestEnv, page: &str, database: &str) -> (String, usize) {
     let mut blocks = page.split(MARK);
     let mut followed = blocks.next().unwrap().to_owned();
     let mut commands = 0;
@@ -49,18 +60,30 @@ fn follow(job: &str, kind: Kind, database: &str) {
         let (code, rest) = block.split_once(" -->\n```text\n$ ").unwrap_or_else(|| panic!("no command: {block}"));
         let (command, rest) = rest.split_once('\n').unwrap();
         let (_, rest) = rest.split_once("```\n").unwrap();
-        let (ended, said) = run(&env, command);
+        let (ended, said) = run(env, command);
         assert_eq!(ended.to_string(), code, "{command}\n{said}");
         let said = said.replace("[DATABASE]", database);
         followed += &format!("{MARK}{code} -->\n```text\n$ {command}\n{said}```\n{rest}");
         commands += 1;
     }
-    assert!(commands >= 4, "{job}.md shows {commands} commands");
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(path, followed).unwrap();
-    } else {
-        assert_eq!(page, followed, "{job}.md says something else; `make bless` rewrites it");
-    }
+    (followed, commands)
+}
+
+#[test]
+fn a_page_says_what_its_commands_say_and_what_it_said_before_does_not_count() {
+    let env = TestEnv::new(Kind::Sqlite);
+    env.write("t.sql", "CREATE TABLE t (a INTEGER, \"b c\" TEXT); INSERT INTO t VALUES (1, 'x')");
+    let block = |code: &str, command: &str, said: &str| format!("{MARK}{code} -->\n```text\n$ {command}\n{said}```\n\nwords\n");
+    let page = |rows: &str, code: &str| {
+        let asked = block("0", r#"sqlite3 x.db "SELECT a, \"b c\" FROM t""#, rows);
+        let stop = block(code, "tieout run nowhere", "error: cannot read the job file nowhere/tieout.toml: not found\n");
+        format!("# Page\n\n{}{asked}{stop}", block("0", "sqlite3 x.db < t.sql", ""))
+    };
+    let (text, commands) = followed(&env, &page("2|y\n", "2"), "sqlite:x.db");
+    assert_eq!(commands, 3);
+    assert!(text.contains("\n1|x\n```\n") && !text.contains("2|y"), "{text}");
+    let wrong = std::panic::catch_unwind(|| followed(&TestEnv::new(Kind::Sqlite), &block("0", "tieout run nowhere", ""), ""));
+    assert!(wrong.is_err(), "another exit code than the page's");
 }
 
 #[test]

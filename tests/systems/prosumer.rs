@@ -61,12 +61,12 @@ fn its_verification_finds_every_kind_of_name_that_was_left() {
         ("ALTER VIEW user_overview RENAME COLUMN user_id TO prosumer_id", "ALTER VIEW user_overview RENAME COLUMN prosumer_id TO user_id"),
         ("ALTER TABLE wallet ADD COLUMN prosumer_id2 TEXT", "ALTER TABLE wallet DROP COLUMN prosumer_id2"),
         ("CREATE STATISTICS prosumer_st ON user_id, name FROM wallet", "DROP STATISTICS prosumer_st"),
-        (
-            "CREATE FUNCTION f() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 FROM prosumer; END $$",
-            "DROP FUNCTION f()",
-        ),
+        ("CREATE FUNCTION f() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 FROM prosumer; END $$", "DROP FUNCTION f()"),
         ("CREATE POLICY prosumer_p ON wallet USING (true)", "DROP POLICY prosumer_p ON wallet"),
-        ("ALTER TRIGGER user_touched ON \"user\" RENAME TO prosumer_touched", "ALTER TRIGGER prosumer_touched ON \"user\" RENAME TO user_touched"),
+        (
+            "ALTER TRIGGER user_touched ON \"user\" RENAME TO prosumer_touched",
+            "ALTER TRIGGER prosumer_touched ON \"user\" RENAME TO user_touched",
+        ),
         ("ALTER TABLE smart_meter DROP CONSTRAINT \"FK_smart_meter_user\"", "SELECT 1"),
     ] {
         env.database.execute(left);

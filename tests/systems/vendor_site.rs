@@ -46,7 +46,11 @@ fn the_trap_is_real() {
     let env = job("vendor-site", Kind::Sqlite);
     env.database.execute(&format!("PRAGMA foreign_keys = ON; BEGIN; {} COMMIT;", env.read(&format!("{STEP}/up.sql"))));
     assert_eq!(env.database.value("SELECT count(*) FROM systems"), "5");
-    assert_eq!(env.database.value("SELECT count(*) FROM readings"), "0", "without the kind `rebuild` the readings are gone, and nobody is told");
+    assert_eq!(
+        env.database.value("SELECT count(*) FROM readings"),
+        "0",
+        "without the kind `rebuild` the readings are gone, and nobody is told"
+    );
     assert_eq!(env.database.value("SELECT count(system_id) FROM sessions"), "0");
     assert_eq!(env.database.value("SELECT seq FROM sqlite_sequence WHERE name = 'systems'"), "6");
 }
@@ -122,7 +126,8 @@ fn an_offset_in_minutes_already_stops_the_run() {
 fn a_system_of_another_vendor_has_no_way_back_and_nothing_is_done() {
     let env = job("vendor-site", Kind::Sqlite);
     tell(&env, &["run", "vendor-site"]).expect_code(0);
-    env.database.execute("INSERT INTO systems (vendor_type, vendor_site_id, display_name, timezone_offset_min) VALUES ('enphase', 'x', 'X', 600)");
+    env.database
+        .execute("INSERT INTO systems (vendor_type, vendor_site_id, display_name, timezone_offset_min) VALUES ('enphase', 'x', 'X', 600)");
     let there = env.database.dump();
     tell(&env, &["migrate", "down", "vendor-site"]).expect_code(1);
     assert_eq!(env.database.dump(), there);
