@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod quarantine;
 pub mod reconcile;
 pub mod report;
+pub mod script;
 pub mod store;
 pub mod table;
 pub mod unpack;

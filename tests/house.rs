@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "digest",
     "evidence",
     "error",
     "table",
+    "script",
     "job",
     "exec",
     "unpack",

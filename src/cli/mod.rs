@@ -5,6 +5,7 @@ mod files;
 mod formats;
 mod import;
 mod init;
+mod migrate;
 mod output;
 mod parse;
 mod reconcile;
@@ -49,6 +50,7 @@ enum Command {
     Import(import::ImportArgs),
     Reconcile(reconcile::ReconcileArgs),
     Resolve(resolve::ResolveArgs),
+    Migrate(migrate::MigrateArgs),
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),
+        Command::Migrate(args) => migrate::migrate(args, &cli.global, &output),
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),

@@ -1,5 +1,6 @@
 //! `tieout run JOB`: schema steps and data, in one transaction.
 
+use super::files::Files;
 use super::output::Output;
 use super::{Global, JobArgs};
 use crate::error::{Result, Stop};
@@ -23,24 +24,37 @@ pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
 
 /// Runs a job; prints and gives the exit code.
 pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output: &Output) -> i32 {
-    let (name, outcome) = match args.read() {
-        Ok(job) => (job.name.clone(), attempt(&job, command, global, output)),
-        Err(stop) => (args.job.display().to_string(), Err(stop)),
-    };
-    let mut outcome = match outcome {
-        Ok(outcome) => outcome,
+    match args.read() {
+        Ok(job) => execute_job(&job, command, Some(&args.files), global, output),
         Err(stop) => {
-            // Who watches from outside must not go on seeing the run before.
-            let mut outcome = Outcome::begin(name, command.word());
-            outcome.stop(&stop);
-            args.files.write(&mut outcome, output);
-            return output.stop(command.word(), &args.job.display().to_string(), &stop);
+            let name = args.job.display().to_string();
+            stopped(&name, &command, &stop, Some(&args.files), output)
         }
+    }
+}
+
+/// Who watches from outside must not go on seeing the run before.
+fn stopped(name: &str, command: &Command, stop: &Stop, files: Option<&Files>, output: &Output) -> i32 {
+    if let Some(files) = files {
+        let mut outcome = Outcome::begin(name.to_owned(), command.word());
+        outcome.stop(stop);
+        files.write(&mut outcome, output);
+    }
+    output.stop(command.word(), name, stop)
+}
+
+/// Runs a job that is read already.
+pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, global: &Global, output: &Output) -> i32 {
+    let mut outcome = match attempt(job, command.clone(), global, output) {
+        Ok(outcome) => outcome,
+        Err(stop) => return stopped(&job.name, &command, &stop, files, output),
     };
-    args.files.write(&mut outcome, output);
+    if let Some(files) = files {
+        files.write(&mut outcome, output);
+    }
     if global.json {
         output.document(&outcome);
-    } else if outcome.sources.is_empty() {
+    } else if outcome.sources.is_empty() && outcome.migrations.is_empty() && outcome.exit_code != 0 {
         // Stopped before anything was read: there is nothing to report on, only a reason.
         outcome.findings.iter().for_each(|finding| output.error(&finding.message, &finding.hint));
     } else if outcome.exit_code != 0 {

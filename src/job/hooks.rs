@@ -90,14 +90,15 @@ impl Place<'_> {
             Some(word) => *word.get_ref(),
             None => when == When::BeforeRun,
         };
-        let timeout = match &raw.timeout {
-            None => MINUTE,
-            Some(text) => duration(text.get_ref()).ok_or_else(|| {
-                let message = format!("`{}` is no time from a second to a day", text.get_ref());
-                self.stop(text.span(), message, "write it like \"30s\" or \"5min\"")
-            })?,
-        };
+        let timeout = raw.timeout.as_ref().map_or(Ok(MINUTE), |text| self.duration(text))?;
         Ok(Hook { when, run: raw.run.into_inner(), timeout, required })
+    }
+
+    pub(super) fn duration(&self, text: &Spanned<String>) -> Result<Duration> {
+        duration(text.get_ref()).ok_or_else(|| {
+            let message = format!("`{}` is no time from a second to a day", text.get_ref());
+            self.stop(text.span(), message, "write it like \"30s\" or \"5min\"")
+        })
     }
 }
 

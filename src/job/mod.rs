@@ -15,6 +15,7 @@ pub use waivers::Waiver;
 
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
+use std::time::Duration;
 use tieout_parsers::{Decimal, Encoding, Field, Format, Options};
 
 /// A job file, read and checked.
@@ -31,8 +32,8 @@ pub struct Job {
     pub folder: PathBuf,
     /// SHA-256 of the job file.
     pub sha256: String,
-    /// The folder of the migration steps.
-    pub migrations: Option<PathBuf>,
+    /// The migration steps.
+    pub migrations: Option<Migrations>,
     /// The tables it declares.
     pub tables: Vec<DeclaredTable>,
     /// The sources, in the file's order.
@@ -47,8 +48,21 @@ pub struct Job {
     pub materiality: Option<Decimal>,
     /// What is done with rows whose source states them no longer.
     pub on_stale: OnStale,
+    /// How long the rehearsal of schema and data may take.
+    pub max_downtime: Option<Duration>,
     /// The programs that are run before and after.
     pub hooks: Vec<Hook>,
+}
+
+/// Where the migration steps are, and what holds for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrations {
+    /// The folder.
+    pub dir: PathBuf,
+    /// They take nothing away.
+    pub additive: bool,
+    /// They were made for another tool, whose habits are taken as they are.
+    pub foreign: bool,
 }
 
 /// A set of files of one format.
@@ -89,21 +103,31 @@ impl Source {
 impl Job {
     /// A job of one source, for reading it without a job file.
     pub fn of_one(source: Source, timezone: TimeZone) -> Job {
+        Job { timezone, sources: vec![source], ..Job::empty() }
+    }
+
+    /// A job of nothing but migrations, for a folder of them without a job file.
+    pub fn of_migrations(name: String, dir: PathBuf) -> Job {
+        Job { name, migrations: Some(Migrations { dir, additive: false, foreign: true }), ..Job::empty() }
+    }
+
+    fn empty() -> Job {
         Job {
             name: String::new(),
             currency: String::new(),
-            timezone,
+            timezone: TimeZone::UTC,
             database: None,
             folder: PathBuf::new(),
             sha256: String::new(),
             migrations: None,
             tables: Vec::new(),
-            sources: vec![source],
+            sources: Vec::new(),
             checks: Vec::new(),
             expects: Vec::new(),
             waivers: Vec::new(),
             materiality: None,
             on_stale: OnStale::default(),
+            max_downtime: None,
             hooks: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use super::checks::{RawCheck, RawExpect};
 use super::hooks::RawHook;
 use super::tables::{DeclaredTable, RawTable};
 use super::waivers::RawWaiver;
-use super::{Exclude, Job, OnStale, Period, Source, Versions};
+use super::{Exclude, Job, Migrations, OnStale, Period, Source, Versions};
 use crate::digest::sha256;
 use crate::error::{Result, Stop, io_words};
 use serde::Deserialize;
@@ -48,12 +48,14 @@ struct RawJob {
     allow_exec: bool,
     materiality: Option<Spanned<String>>,
     on_stale: Option<Spanned<String>>,
+    max_downtime: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMigrations {
     dir: Spanned<String>,
+    kind: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +87,7 @@ struct RawExclude {
 }
 
 /// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: &[&str] = &["cache", "max_downtime"];
+const LATER: &[&str] = &["cache"];
 
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
@@ -163,20 +165,7 @@ impl Place<'_> {
                 self.stop(zone.span(), format!("there is no time zone `{}`", zone.get_ref()), "write it like \"Europe/Stockholm\"")
             })?,
         };
-        let migrations = match raw.migrations {
-            None => None,
-            Some(RawMigrations { dir }) => {
-                let path = folder.join(dir.get_ref());
-                if !path.is_dir() {
-                    return Err(self.stop(
-                        dir.span(),
-                        format!("there is no folder {}", path.display()),
-                        "name the folder with the migration steps, relative to the job file",
-                    ));
-                }
-                Some(path)
-            }
-        };
+        let migrations = raw.migrations.map(|m| self.migrations(m, &folder)).transpose()?;
         let tables = self.tables(raw.table)?;
         let mut sources: Vec<Source> = Vec::new();
         for source in raw.source {
@@ -202,8 +191,8 @@ impl Place<'_> {
                 ));
             }
         }
-        if sources.is_empty() {
-            return Err(self.stop(0..0, "the job has no [[source]]", "name at least one: name, format, files"));
+        if sources.is_empty() && migrations.is_none() {
+            return Err(self.stop(0..0, "the job has no [[source]] and no [migrations]", "name at least one source: name, format, files"));
         }
         let hooks = self.hooks(raw.hook, raw.job.allow_exec, &name.span())?;
         let checks = raw.check.into_iter().map(|check| self.check(check)).collect::<Result<Vec<_>>>()?;
@@ -230,8 +219,21 @@ impl Place<'_> {
                     self.stop(text.span(), format!("`{}` is no amount", text.get_ref()), "write it in quotation marks, such as \"100.00\"")
                 })?),
             },
+            max_downtime: raw.job.max_downtime.map(|text| self.duration(&text)).transpose()?,
             on_stale: self.word(raw.job.on_stale, &[("report", OnStale::Report), ("delete", OnStale::Delete)])?,
         })
+    }
+
+    fn migrations(&self, raw: RawMigrations, folder: &Path) -> Result<Migrations> {
+        let dir = folder.join(raw.dir.get_ref());
+        if !dir.is_dir() {
+            return Err(self.stop(
+                raw.dir.span(),
+                format!("there is no folder {}", dir.display()),
+                "name the folder with the migration steps, relative to the job file",
+            ));
+        }
+        Ok(Migrations { dir, additive: self.word(raw.kind, &[("any", false), ("additive", true)])?, foreign: false })
     }
 
     fn source(&self, raw: RawSource, tables: &[DeclaredTable]) -> Result<Source> {

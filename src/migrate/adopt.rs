@@ -3,7 +3,8 @@
 
 use super::Step;
 use crate::error::{Result, Stop};
-use crate::store::{Shape, Store, TableShape, shapes_after};
+use crate::script::{Object, Statement};
+use crate::store::{Shape, Store, TableShape, quote, shapes_after};
 use std::collections::BTreeSet;
 
 /// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
@@ -13,9 +14,7 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     if actual.is_empty() {
         return Ok(0);
     }
-    let sql: Vec<&str> = steps.iter().map(|s| s.sql.as_str()).collect();
-    let mut shapes = vec![Shape::new()];
-    shapes.extend(shapes_after(store, &sql)?);
+    let shapes = shapes(store, steps)?;
     let closest = (0..shapes.len()).map(|n| (differences(&shapes, n, &actual), n));
     // The latest of the closest: where what a step adds is there, the step stands.
     let (differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
@@ -26,17 +25,67 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
         return Ok(n);
     }
     let after = n.checked_sub(1).map_or("no step at all".to_owned(), |i| format!("step {}", steps[i].name));
-    let tried = match steps.get(shapes.len() - 1) {
-        Some(step) => format!(" (the step {} and those behind it could not be tried apart from the app's tables)", step.name),
-        None => String::new(),
-    };
     Err(Stop::database(
         format!(
-            "the database's tables are not as any of the migrations leaves them{tried}; closest is {after}, but {}",
+            "the database's tables are not as any of the migrations leaves them{}; closest is {after}, but {}",
+            untried(steps, &shapes),
             differences.join("; ")
         ),
         "bring the tables to that shape, or correct the migrations, and run again; nothing was written",
     ))
+}
+
+/// That the first `count` steps stand, those too that leave no shape, because somebody says so: the shapes must agree.
+pub(super) fn must_stand(store: &mut Store, steps: &[Step], count: usize) -> Result<usize> {
+    let actual = store.shape()?;
+    let shapes = shapes(store, steps)?;
+    if shapes.len() <= count {
+        let message = format!("whether {} stands cannot be told{}", steps[count - 1].name, untried(steps, &shapes));
+        return Err(Stop::database(message, "name an earlier step with --at"));
+    }
+    let differences = differences(&shapes, count, &actual);
+    if differences.is_empty() {
+        return Ok(count);
+    }
+    let message = format!("the step {} is said to stand, but {}", steps[count - 1].name, differences.join("; "));
+    Err(Stop::database(message, "name the step that does stand with --at, or bring the tables to that shape; nothing was written"))
+}
+
+/// How many steps another tool says it applied, from its own history; `None` where there is none.
+pub(super) fn claimed(store: &mut Store, steps: &[Step]) -> Result<Option<usize>> {
+    let Some((tool, names)) = store.foreign_history()? else { return Ok(None) };
+    let digits = |name: &str| -> String {
+        let head = name.split('_').next().unwrap_or_default();
+        head.chars().filter(|c| *c != '-').collect()
+    };
+    let is = |step: &Step, name: &String| step.name == *name || digits(&step.name) == digits(name);
+    if let Some(unknown) = names.iter().find(|name| !steps.iter().any(|s| is(s, name))) {
+        let message = format!("{tool} says that {unknown} was applied, which is not among the migrations");
+        return Err(Stop::database(message, "is it the right folder? `--at STEP` says which step stands instead"));
+    }
+    let count = steps.iter().take_while(|s| names.iter().any(|name| is(s, name))).count();
+    match steps[count..].iter().find(|s| names.iter().any(|name| is(s, name))) {
+        Some(late) => {
+            let message = format!("{tool} says that {} was applied, but not {} before it", late.name, steps[count].name);
+            Err(Stop::database(message, "`--at STEP` says which step stands"))
+        }
+        None => Ok(Some(count).filter(|n| *n > 0)),
+    }
+}
+
+/// The shape before the first step and behind each, as far as they can be tried.
+fn shapes(store: &mut Store, steps: &[Step]) -> Result<Vec<Shape>> {
+    let sql: Vec<Vec<&str>> = steps.iter().map(|s| s.up.vetted.script.statements.iter().map(|s| s.sql.as_str()).collect()).collect();
+    let mut shapes = vec![Shape::new()];
+    shapes.extend(shapes_after(store, &sql)?);
+    Ok(shapes)
+}
+
+fn untried(steps: &[Step], shapes: &[Shape]) -> String {
+    match steps.get(shapes.len() - 1) {
+        Some(step) => format!(" (the step {} and those behind it could not be tried apart from the app's tables)", step.name),
+        None => String::new(),
+    }
 }
 
 /// How the tables that the steps are about differ from their shape after `n` steps.
@@ -54,6 +103,38 @@ fn differences(shapes: &[Shape], n: usize, actual: &Shape) -> Vec<String> {
         }
     }
     found
+}
+
+/// How an object that stands differs from what a statement would make, in sentences; nothing where that cannot be tried.
+pub(super) fn otherwise(store: &mut Store, object: &Object, statement: &Statement) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    match object {
+        Object::Table(name) if statement.created_table().is_some() => {
+            let (made, is) = (store.table_made(&statement.sql, name)?, store.table_shape(name)?);
+            if let (Some(should), Some(is)) = (made, is) {
+                compare(name, &should, &is, &BTreeSet::new(), &mut found);
+            }
+        }
+        Object::Column(table, column) if statement.altered_table().is_some() => {
+            let made = store.column_made(&statement.sql, table, column)?;
+            if let (Some(column), Some(is)) = (made, store.table_shape(table)?) {
+                let should = TableShape { columns: vec![column], ..TableShape::default() };
+                compare(table, &should, &is, &BTreeSet::new(), &mut found);
+            }
+        }
+        Object::Index(name) => {
+            if let (Some(index), Some(table)) = (statement.created_index(), statement.on_table()) {
+                let (should, is) = (store.index_made(&statement.sql, &index, &table)?, store.index_words(name)?);
+                if let (Some(should), Some(is)) = (should, is)
+                    && should != is
+                {
+                    found.push(format!("the index {} is {is} instead of {should}", quote(name)));
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
 }
 
 /// What another tool added (a column or an index that no step knows) is left alone.

@@ -1,64 +1,213 @@
-//! Schema steps of a job: applied in the run's own transaction, or adopted where another tool already did the work.
+//! Schema steps: read from a folder in any layout, held against the database's history, applied, adopted where another tool
+//! did the work already, taken back. The transaction, the backup and the rehearsal around them are the caller's.
 
 mod adopt;
+mod apply;
 mod guard;
+mod history;
+mod layout;
 mod steps;
 
-pub use steps::{Step, read_steps};
+pub use steps::{Step, StepScript, read_steps};
 
 use crate::error::{Result, Stop};
-use crate::store::Store;
+use crate::evidence::{Check, Finding, Severity};
+use crate::store::{RecordStep, RecordedStep, Store};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A step of the job, and what this run did about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepOutcome {
-    /// The step's folder.
+    /// The step's name.
     pub name: String,
     /// SHA-256 of its SQL.
     pub sha256: String,
-    /// `applied` by this run, `adopted` as found, or `recorded` by an earlier run.
+    /// `applied` by this run, `adopted` as found, `recorded` by an earlier run, `undone` by this run, `pending`.
     pub status: String,
+    /// What was left out, made again or decided, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The rows that its statements touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Touched>,
 }
 
-/// Brings the schema to where the steps lead, inside the caller's transaction: a step that already stands is adopted,
-/// the others are applied. Gives what was done with each.
-pub fn bring_up(store: &mut Store, job: &str, steps: &[Step], run: i64) -> Result<Vec<StepOutcome>> {
-    let recorded = store.recorded_steps(job)?;
-    for (name, hash) in &recorded {
-        match steps.iter().find(|s| s.name == *name) {
-            None => {
-                let message = format!("the step {name} stands in this database, but is no longer among the migrations");
-                return Err(Stop::database(message, "put its folder back; steps that were applied are history"));
-            }
-            Some(step) if step.sha256 != *hash => {
-                let message = format!("the step {name} was changed after it was applied to this database");
-                return Err(Stop::database(message, "restore its SQL as it was, and put the change into a new step"));
-            }
-            Some(_) => {}
+/// The rows that one statement of a step touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// The statement's line in its file.
+    pub line: usize,
+    /// `insert`, `update` or `delete`.
+    pub operation: String,
+    /// The table.
+    pub table: String,
+    /// How many rows.
+    pub rows: usize,
+}
+
+/// What bringing the schema up or down came to.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Each step, in order.
+    pub steps: Vec<StepOutcome>,
+    /// What the steps claim: `before`, `expect`, `keeps`, `verify`.
+    pub checks: Vec<Check>,
+    /// What stands otherwise than a step would make it.
+    pub findings: Vec<Finding>,
+}
+
+impl Moved {
+    /// Whether something failed, so that nothing of it may stay.
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(Check::fails) || self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+
+    fn take(&mut self, applied: apply::Applied) -> (Vec<String>, Vec<Touched>) {
+        self.checks.extend(applied.checks);
+        self.findings.extend(applied.findings);
+        (applied.notes, applied.changes)
+    }
+}
+
+/// Where a job's steps stand in a database.
+#[derive(Debug)]
+pub struct Standing {
+    /// How many are recorded, from the first on.
+    pub recorded: usize,
+    /// How many stand, recorded or found as another tool left them.
+    pub stand: usize,
+}
+
+impl Standing {
+    /// What a run does with the step at a place.
+    pub fn status(&self, at: usize) -> &'static str {
+        match at {
+            _ if at < self.recorded => "recorded",
+            _ if at < self.stand => "adopted",
+            _ => "applied",
         }
     }
-    let done = steps.iter().take_while(|s| recorded.contains_key(&s.name)).count();
-    if let Some(late) = steps[done..].iter().find(|s| recorded.contains_key(&s.name)) {
-        let message = format!("the step {} comes before {}, which was applied already", steps[done].name, late.name);
-        return Err(Stop::database(message, "give the new step a number behind the applied ones"));
-    }
+}
+
+/// Where the steps stand. Without a history of ours the shapes are compared; that needs an open transaction.
+pub fn standing(store: &mut Store, job: &str, steps: &[Step]) -> Result<Standing> {
+    let (history, recorded) = history::recorded(store, job, steps)?;
     // With a history of ours the pending steps are run; without one, another tool may have done their work.
-    let stands = if recorded.is_empty() { adopt::stands(store, steps)? } else { done };
-    let mut outcome = Vec::new();
-    for (i, step) in steps.iter().enumerate() {
-        let status = if i < done {
-            "recorded"
-        } else if i < stands {
-            "adopted"
-        } else {
-            store.execute(&step.sql).map_err(|stop| Stop::database(format!("step {}: {}", step.name, stop.message), stop.hint))?;
-            "applied"
-        };
-        if i >= done {
-            store.record_step(job, &step.name, &step.sha256, status, Some(run))?;
+    let stand = if history.is_empty() { adopt::stands(store, steps)? } else { recorded };
+    Ok(Standing { recorded, stand })
+}
+
+/// Of the steps in `range`, records what is found standing and applies what is pending, each held to its directives. It
+/// ends early when one of them does not hold: the caller then gives the transaction up.
+pub fn bring_up(store: &mut Store, job: &str, steps: &[Step], range: Range<usize>, standing: &Standing, run: i64) -> Result<Moved> {
+    let mut moved = Moved::default();
+    for i in range {
+        let step = &steps[i];
+        let status = standing.status(i);
+        let mut outcome = StepOutcome::new(step, status);
+        if moved.failed() {
+            outcome.status = "pending".into();
+        } else if status == "applied" {
+            if let Some(before) = &step.before {
+                moved.checks.extend(apply::ask(store, "before", &step.name, before)?);
+            }
+            if !moved.failed() {
+                let applied = apply::run(store, &step.name, &step.up)?;
+                (outcome.notes, outcome.changes) = moved.take(applied);
+            }
+            if moved.failed() {
+                outcome.status = "failed".into();
+            }
         }
-        outcome.push(StepOutcome { name: step.name.clone(), sha256: step.sha256.clone(), status: status.to_owned() });
+        if !moved.failed() && i >= standing.recorded {
+            record(store, job, step, i, status, run)?;
+        }
+        moved.steps.push(outcome);
     }
-    Ok(outcome)
+    Ok(moved)
+}
+
+/// Asks what must hold before a step.
+pub fn ask_before(store: &mut Store, step: &str, script: &StepScript) -> Result<Vec<Check>> {
+    apply::ask(store, "before", step, script)
+}
+
+/// Where the steps stand in a database that another tool brought there, `at` being the last that does, where it is known.
+/// The shapes must agree. A step that was begun outside a transaction counts as done then. Needs an open transaction.
+pub fn as_found(store: &mut Store, job: &str, steps: &[Step], at: Option<usize>) -> Result<Standing> {
+    for row in store.recorded_steps(job)?.iter().filter(|row| row.kind == "begun") {
+        store.forget_step(job, &row.name)?;
+    }
+    let (_, recorded) = history::recorded(store, job, steps)?;
+    let claimed = match at {
+        Some(at) => Some(at + 1),
+        None => adopt::claimed(store, steps)?,
+    };
+    let stand = match claimed {
+        Some(count) => adopt::must_stand(store, steps, count)?,
+        None => adopt::stands(store, steps)?,
+    };
+    Ok(Standing { recorded, stand: stand.max(recorded) })
+}
+
+/// Records a step as `applied`, `adopted` or `begun`.
+pub fn record(store: &mut Store, job: &str, step: &Step, position: usize, kind: &str, run: i64) -> Result<()> {
+    let down = step.down.as_ref().map(|d| d.text.as_str());
+    store.record_step(&RecordStep { job, name: &step.name, sha256: &step.sha256, kind, run: Some(run), position, down })
+}
+
+/// Asks `verify.sql` of every step of `steps`, which all stand.
+pub fn verify(store: &mut Store, steps: &[Step]) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for step in steps {
+        if let Some(script) = &step.verify {
+            checks.extend(apply::ask(store, "verify", &step.name, script)?);
+        }
+    }
+    Ok(checks)
+}
+
+/// The recorded steps of a job in the order they were applied, each with its way back as it was recorded.
+pub fn ways_back(store: &mut Store, job: &str) -> Result<Vec<(RecordedStep, Option<StepScript>)>> {
+    let postgres = store.is_postgres();
+    let recorded = store.recorded_steps(job)?;
+    recorded
+        .into_iter()
+        .map(|row| {
+            let down = row.down.as_ref().map(|text| steps::recorded_down(&row.name, text, postgres)).transpose()?;
+            Ok((row, down))
+        })
+        .collect()
+}
+
+/// Takes steps back, in the order given; each of them has a way back.
+pub fn bring_down(store: &mut Store, job: &str, steps: &[(RecordedStep, Option<StepScript>)]) -> Result<Moved> {
+    let mut moved = Moved::default();
+    for (row, down) in steps {
+        let down = down.as_ref().ok_or_else(|| no_way_back(&row.name))?;
+        let applied = apply::run(store, &row.name, down)?;
+        let (notes, changes) = moved.take(applied);
+        moved.steps.push(StepOutcome { name: row.name.clone(), sha256: row.sha256.clone(), status: "undone".into(), notes, changes });
+        store.forget_step(job, &row.name)?;
+        if moved.failed() {
+            break;
+        }
+    }
+    Ok(moved)
+}
+
+/// Why a step cannot be taken back.
+pub fn no_way_back(step: &str) -> Stop {
+    Stop::database(
+        format!("the step {step} has no way back: it was applied without a down.sql"),
+        "restore the backup that was taken before it, or write a step that undoes it",
+    )
+}
+
+impl StepOutcome {
+    /// Of a step with which nothing else was done.
+    pub fn new(step: &Step, status: &str) -> StepOutcome {
+        StepOutcome { name: step.name.clone(), sha256: step.sha256.clone(), status: status.into(), notes: Vec::new(), changes: Vec::new() }
+    }
 }

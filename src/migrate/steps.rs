@@ -1,88 +1,104 @@
-//! Reads the steps of a migrations folder: `NAME/{sqlite,postgres}/up.sql`, or `NAME/up.sql` for both.
+//! Steps as they are run: read from a folder, cut into statements, and looked at before any of them is run.
 
-use super::guard;
+use super::guard::{Terms, Vetted, vet};
+use super::layout::{Source, find};
 use crate::digest::sha256;
-use crate::error::{Result, Stop, io_words};
+use crate::error::{Result, Stop};
+use crate::job::Migrations;
+use crate::script::{Grammar, Script, Wrong};
 use std::path::Path;
 
 /// A schema step.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The folder's name, `20251004112744_audit_trail`.
+    /// Its folder's or file's name, `20251004112744_audit_trail`.
     pub name: String,
     /// What it runs.
-    pub sql: String,
-    /// SHA-256 of the SQL, line ends normalised.
+    pub up: StepScript,
+    /// The way back, where there is one.
+    pub down: Option<StepScript>,
+    /// Queries that must give no rows before it.
+    pub before: Option<StepScript>,
+    /// Queries that must give no rows once it stands.
+    pub verify: Option<StepScript>,
+    /// SHA-256 of the SQL that it runs, line ends normalised.
     pub sha256: String,
 }
 
-/// The steps for `backend` (`sqlite` or `postgres`), in the order of their numbers, each checked to keep the
-/// transaction it will run in.
-pub fn read_steps(dir: &Path, backend: &str) -> Result<Vec<Step>> {
-    let cannot =
-        |path: &Path, e: std::io::Error| Stop::usage(format!("cannot read {}: {}", path.display(), io_words(&e)), "check its permissions");
-    let mut steps: Vec<(Rank, Step)> = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|e| cannot(dir, e))? {
-        let entry = entry.map_err(|e| cannot(dir, e))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
-        if !entry.path().is_dir() || digits.is_empty() {
-            continue;
-        }
-        let candidates = [entry.path().join(backend).join("up.sql"), entry.path().join("up.sql")];
-        let Some(path) = candidates.iter().find(|p| p.is_file()) else {
-            let message = format!("the step {name} has neither {backend}/up.sql nor up.sql");
-            return Err(Stop::usage(message, "every step says how to go up on the database that is migrated"));
-        };
-        let sql = std::fs::read_to_string(path).map_err(|e| cannot(path, e))?.replace("\r\n", "\n");
-        guard::check(&sql, backend).map_err(|(line, what)| {
-            let message = format!("{}:{line}: {what} has no place in a step", path.display());
-            Stop::usage(message, "the whole run is one transaction, which tieout begins and ends; remove the statement")
-        })?;
-        let sha256 = sha256(&sql);
-        let sql = if guard::is_blank(&sql, backend) { String::new() } else { sql };
-        steps.push((rank(&digits), Step { name, sql, sha256 }));
-    }
-    steps.sort();
-    if let Some(pair) = steps.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        let message = format!("the steps {} and {} have the same number", pair[0].1.name, pair[1].1.name);
-        return Err(Stop::usage(message, "number them apart: their order must be beyond doubt"));
-    }
-    Ok(steps.into_iter().map(|(_, step)| step).collect())
+/// A script of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepScript {
+    /// The file, as it is shown.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// What was found in it.
+    pub(super) vetted: Vetted,
 }
 
-/// What steps are ordered by: counted numbers by their value, then dates and times by what they begin with, so that
-/// `20251108` comes behind `20251004112744`.
-type Rank = (bool, String);
+impl StepScript {
+    /// Whether it runs outside a transaction.
+    pub fn is_outside(&self) -> bool {
+        self.vetted.outside
+    }
 
-fn rank(digits: &str) -> Rank {
-    if digits.len() >= 8 { (true, format!("{digits:0<20}")) } else { (false, format!("{digits:0>8}")) }
+    /// Whether foreign keys must be off before its transaction begins.
+    pub fn wants_foreign_keys_off(&self) -> bool {
+        self.vetted.foreign_keys_off
+    }
+
+    /// Whether it adds values to an enumeration, which PostgreSQL lets nobody use before they are committed.
+    pub fn adds_enum_values(&self) -> bool {
+        self.vetted.script.statements.iter().any(|s| s.begins(&["ALTER", "TYPE"]) && s.has_all(&["ADD", "VALUE"]))
+    }
+
+    /// Cuts and looks at a script that stands in a file.
+    pub(super) fn read(source: &Source, terms: Terms) -> Result<StepScript> {
+        let file = source.file.display().to_string();
+        let grammar = if terms.postgres { Grammar::Postgres } else { Grammar::Sqlite };
+        let wrong = |w: Wrong| Stop::usage(format!("{file}:{}: {}", w.line, w.message), w.hint);
+        let script = Script::read(&source.text, grammar).map_err(wrong)?;
+        let vetted = vet(script, terms).map_err(wrong)?;
+        Ok(StepScript { text: source.text.clone(), vetted, file })
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The steps of a job for `backend` (`sqlite` or `postgres`), in their order, each looked at.
+pub fn read_steps(migrations: &Migrations, backend: &str) -> Result<Vec<Step>> {
+    let steps = find(&migrations.dir, backend)?;
+    steps
+        .into_iter()
+        .map(|found| {
+            let foreign = migrations.foreign || found.foreign;
+            let terms = Terms { postgres: backend == "postgres", foreign, outside: found.outside, additive: migrations.additive };
+            let back = Terms { additive: false, ..terms };
+            let queries = |source: &Source| questions(StepScript::read(source, Terms { outside: false, ..back })?);
+            Ok(Step {
+                sha256: sha256(&found.up.text),
+                up: StepScript::read(&found.up, terms)?,
+                down: found.down.as_ref().map(|s| StepScript::read(s, back)).transpose()?,
+                before: found.before.as_ref().map(queries).transpose()?,
+                verify: found.verify.as_ref().map(queries).transpose()?,
+                name: found.name,
+            })
+        })
+        .collect()
+}
 
-    fn folder(names: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for name in names {
-            std::fs::create_dir(dir.path().join(name)).unwrap();
-            std::fs::write(dir.path().join(name).join("up.sql"), "CREATE TABLE t (a INT);\r\n").unwrap();
-        }
-        dir
-    }
+/// A way back that was recorded when its step was applied.
+pub(super) fn recorded_down(step: &str, text: &str, postgres: bool) -> Result<StepScript> {
+    let source = Source { file: Path::new(step).join("down.sql"), text: text.to_owned() };
+    StepScript::read(&source, Terms { postgres, foreign: true, ..Terms::default() })
+}
 
-    #[test]
-    fn ten_comes_after_nine() {
-        let dir = folder(&["10_c", "9_b", "0008_a", "notes", "20251108_e", "20251004112744_d"]);
-        let steps = read_steps(dir.path(), "sqlite").unwrap();
-        assert_eq!(steps.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["0008_a", "9_b", "10_c", "20251004112744_d", "20251108_e"]);
-        assert!(!steps[0].sql.contains('\r'), "a checkout with CRLF is the same step");
-    }
-
-    #[test]
-    fn equal_numbers_are_refused() {
-        let dir = folder(&["1_a", "001_b"]);
-        assert!(read_steps(dir.path(), "sqlite").unwrap_err().message.contains("the same number"));
+/// `before.sql` and `verify.sql` only ask.
+fn questions(script: StepScript) -> Result<StepScript> {
+    let asks = |word: &str| ["SELECT", "WITH", "VALUES"].contains(&word);
+    match script.vetted.script.statements.iter().find(|s| !asks(s.head().split(' ').next().unwrap_or_default()) || s.change().is_some()) {
+        None => Ok(script),
+        Some(s) => Err(Stop::usage(
+            format!("{}:{}: {} asks nothing", script.file, s.line, s.head()),
+            "each statement here is a query that gives a row for everything that is wrong",
+        )),
     }
 }

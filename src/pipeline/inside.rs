@@ -1,6 +1,6 @@
 //! What happens within the transaction: schema, rows, and every check over what the database then holds.
 
-use super::{Command, Request, checks, record_files, sources};
+use super::{Command, Request, checks, record_files, schema, sources};
 use crate::assemble::{
     self, Archive, Calculation, Existing, People, Person, bill_rows, calculations, config_rows, ledger_rows, ledger_table, tables,
     tenant_rows,
@@ -9,7 +9,7 @@ use crate::error::{Result, Stop};
 use crate::evidence::{Check, Severity};
 use crate::job::{Job, OnStale};
 use crate::load::{delete_stale, load};
-use crate::migrate::{Step, bring_up};
+use crate::migrate::{self, Step};
 use crate::reconcile::rent;
 use crate::report::Outcome;
 use crate::store::{Run, Stale, Store};
@@ -32,9 +32,8 @@ pub(super) fn load_and_check(
     if !dry {
         store.ensure_own_tables()?;
     }
-    if !steps.is_empty() {
-        request.progress.phase("schema", 0);
-        outcome.migrations = bring_up(store, &job.name, steps, id)?;
+    if !schema::brought_up(request, store, outcome, steps)? {
+        return declared_checks_not_run(job, outcome);
     }
     let people = existing_people(store)?;
     let (tenants, people, found) = tenant_rows(archive, people);
@@ -88,6 +87,7 @@ pub(super) fn load_and_check(
     }
     let found = checks::declared(job, store, &calculations, id)?;
     outcome.checks.extend(found);
+    outcome.checks.extend(migrate::verify(store, steps)?);
     checks::passed_on(job, outcome);
     Ok(())
 }
@@ -165,7 +165,7 @@ impl Loader<'_> {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
                 "`tieout run JOB` applies the job's migrations first, which create it"
             }
-            Command::Run => "the job's migrations must create it: see [migrations] in the job file",
+            Command::Run | Command::Migrate(_) => "the job's migrations must create it: see [migrations] in the job file",
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
         let loaded = load(store, table, rows, &self.run, &paths, how, sound)?;

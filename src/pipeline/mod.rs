@@ -4,7 +4,9 @@
 mod checks;
 mod hooks;
 mod inside;
+mod migrate;
 mod past;
+mod schema;
 mod sources;
 
 use crate::assemble::Archive;
@@ -17,6 +19,7 @@ use crate::parse;
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
+pub use migrate::Way;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,7 +42,7 @@ pub struct Request<'a> {
 }
 
 /// Which command a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Schema steps and data.
     Run,
@@ -49,16 +52,19 @@ pub enum Command {
     Replay(i64),
     /// Nothing is written to user tables: files, figures and database are only compared.
     Reconcile,
+    /// The schema steps alone.
+    Migrate(Way),
 }
 
 impl Command {
     /// As it is written.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Command::Run => "run",
             Command::Import => "import",
             Command::Replay(_) => "replay",
             Command::Reconcile => "reconcile",
+            Command::Migrate(way) => way.word(),
         }
     }
 }
@@ -117,15 +123,22 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
     let result = if hooks::before(request, outcome) {
-        let found = early.map_or_else(|| look_for_files(request), Ok);
-        let files = found.and_then(|(files, findings)| {
-            outcome.findings.extend(findings);
-            match request.command {
-                Command::Replay(run) => store.quarantined(&job.name, run).and_then(|lines| quarantine::mended(job, files, run, lines)),
-                _ => Ok(files),
+        match &request.command {
+            Command::Migrate(way) => migrate::move_schema(request, outcome, &mut store, way),
+            command => {
+                let found = early.map_or_else(|| look_for_files(request), Ok);
+                let files = found.and_then(|(files, findings)| {
+                    outcome.findings.extend(findings);
+                    match command {
+                        Command::Replay(run) => {
+                            store.quarantined(&job.name, *run).and_then(|lines| quarantine::mended(job, files, *run, lines))
+                        }
+                        _ => Ok(files),
+                    }
+                });
+                files.and_then(|files| read_and_load(request, outcome, &mut store, &files))
             }
-        });
-        files.and_then(|files| read_and_load(request, outcome, &mut store, &files))
+        }
     } else {
         outcome.judge();
         request.check_interrupt()
@@ -149,6 +162,9 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
 }
 
 fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
+    if let Command::Migrate(_) = request.command {
+        return Ok((Vec::new(), Vec::new()));
+    }
     request.progress.phase("looking for files", 0);
     discover(request.job, &request.root)
 }
@@ -170,7 +186,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     let archive = Archive { job, files, read: &read };
     outcome.sources = sources::outcomes(archive, &before);
     sources::mark_quarantined(outcome, archive, rests);
-    let steps: Vec<Step> = match (&job.migrations, request.command) {
+    let steps: Vec<Step> = match (&job.migrations, &request.command) {
         (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
         _ => Vec::new(),
     };
@@ -183,8 +199,10 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     if request.command == Command::Reconcile {
         return compare(request, archive, store, outcome);
     }
+    let keys = schema::KeysOff::before(store, steps.iter().map(|s| &s.up))?;
     store.begin()?;
     let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
+        outcome.findings.extend(keys.dangling(store)?);
         parse::quote(job, files, &read, &mut outcome.findings);
         outcome.judge();
         request.check_interrupt()?;
@@ -198,7 +216,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     if result.is_err() || outcome.run.status == RunStatus::Failed {
         store.rollback();
     }
-    result
+    keys.after(store).and(result)
 }
 
 /// Compares files and database in one snapshot, which is given up before anything is recorded: whoever works on the database

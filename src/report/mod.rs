@@ -226,7 +226,10 @@ impl Outcome {
         let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.subject);
         let worst = errors.chain(self.checks.iter().filter(|c| c.fails()).map(|_| Subject::Check)).max();
         self.exit_code = worst.map_or(0, Subject::exit_code);
-        self.run.status = match (worst, self.tables.values().any(Counts::wrote) || self.migrations.iter().any(|s| s.status == "applied")) {
+        self.run.status = match (
+            worst,
+            self.tables.values().any(Counts::wrote) || self.migrations.iter().any(|s| ["applied", "undone"].contains(&s.status.as_str())),
+        ) {
             (Some(_), _) => RunStatus::Failed,
             (None, true) => RunStatus::Committed,
             (None, false) => RunStatus::Unchanged,

@@ -5,24 +5,29 @@ mod connection;
 mod create;
 mod dialect;
 mod lock;
+mod objects;
 mod own;
+mod rebuild;
 mod rejects;
 mod resolutions;
 mod scratch;
 mod shape;
 mod stage;
 mod stale;
+mod steps;
 mod url;
 
 pub use dialect::quote;
 pub use lock::Lock;
 pub use own::{Balances, FileRecord, RunRecord, Written};
+pub use rebuild::Rebuild;
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
 pub use scratch::shapes_after;
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
+pub use steps::{RecordStep, RecordedStep};
 pub use url::Target;
 
 use crate::error::{Result, Stop};
@@ -35,6 +40,9 @@ use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
+
+/// How a session with PostgreSQL is set.
+const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; SET standard_conforming_strings = on";
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -99,7 +107,7 @@ impl Store {
             Target::Postgres(url) => {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Postgres(connection) };
-                store.execute("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; SET standard_conforming_strings = on")?;
+                store.execute(POSTGRES_SESSION)?;
                 let version = store.select(&["current_setting('server_version_num')"], "", &[])?;
                 if version.first().and_then(|row| row[0].as_deref()).is_some_and(|v| v >= "140000") {
                     // A run that was killed must not hold its lock until its statement ends.

@@ -7,10 +7,11 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-const OWN_STEPS: [(&str, &str, &str); 3] = [
+const OWN_STEPS: [(&str, &str, &str); 4] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
+    ("own_tables_5", include_str!("../../sql/sqlite/own_tables_5.sql"), include_str!("../../sql/postgres/own_tables_5.sql")),
 ];
 
 /// A run, as it is recorded.
@@ -76,13 +77,21 @@ pub struct Written {
 impl Store {
     /// Makes the own tables where they are missing, and brings those of an earlier version up; refuses those of a later one.
     pub fn ensure_own_tables(&mut self) -> Result<()> {
-        let made = self.recorded_steps("")?;
-        if made.keys().any(|name| OWN_STEPS.iter().all(|step| step.0 != name)) {
+        let made: BTreeSet<String> = match self.has_table("tieout_migration")? {
+            false => BTreeSet::new(),
+            true => {
+                let rows = self.select(&["name"], "FROM tieout_migration WHERE job = ''", &[])?;
+                rows.into_iter().filter_map(|mut row| row[0].take()).collect()
+            }
+        };
+        if made.iter().any(|name| OWN_STEPS.iter().all(|step| step.0 != name)) {
             return Err(Stop::database("the tables of tieout in this database were made by a later version", "use that version"));
         }
-        for (name, sqlite, postgres) in OWN_STEPS.iter().filter(|step| !made.contains_key(step.0)) {
+        for (name, sqlite, postgres) in OWN_STEPS.iter().filter(|step| !made.contains(step.0)) {
             self.execute(if self.is_postgres() { postgres } else { sqlite })?;
-            self.record_step("", name, "", "applied", None)?;
+            let now = jiff::Timestamp::now().to_string();
+            let sql = "INSERT INTO tieout_migration (job, name, sha256, kind, applied_at) VALUES ('', $1, '', 'applied', $2)";
+            self.change(sql, &[Some(name), Some(&now)])?;
         }
         Ok(())
     }
@@ -185,23 +194,6 @@ impl Store {
         Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
     }
 
-    /// The recorded steps of a job's migrations: name and hash.
-    pub fn recorded_steps(&mut self, job: &str) -> Result<BTreeMap<String, String>> {
-        if !self.has_table("tieout_migration")? {
-            return Ok(BTreeMap::new());
-        }
-        let rows = self.select(&["name", "sha256"], "FROM tieout_migration WHERE job = $1", &[Some(job)])?;
-        Ok(rows.into_iter().filter_map(|mut r| Some((r[0].take()?, r[1].take()?))).collect())
-    }
-
-    /// Records that a step stands.
-    pub fn record_step(&mut self, job: &str, name: &str, sha256: &str, kind: &str, run: Option<i64>) -> Result<()> {
-        let (run, now) = (run.map(|r| r.to_string()), jiff::Timestamp::now().to_string());
-        let sql =
-            "INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), $6)";
-        self.change(sql, &[Some(job), Some(name), Some(sha256), Some(kind), run.as_deref(), Some(&now)]).map(drop)
-    }
-
     /// Number and report of a run, the latest when none is named.
     pub fn report_of(&mut self, run: Option<i64>) -> Result<Option<(i64, String)>> {
         if !self.has_table("tieout_run")? {
@@ -252,12 +244,13 @@ impl Store {
         self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
     }
 
-    /// Number and report of the job's latest run, however it ended.
+    /// Number and report of the job's latest run that had to do with its files, however it ended.
     pub fn last_report(&mut self, job: &str) -> Result<Option<(i64, String)>> {
         if !self.has_table("tieout_run")? {
             return Ok(None);
         }
-        let from = "FROM tieout_run WHERE id = (SELECT max(id) FROM tieout_run WHERE job = $1)";
+        let from = "FROM tieout_run WHERE id = \
+                    (SELECT max(id) FROM tieout_run WHERE job = $1 AND command IN ('run', 'import', 'replay', 'reconcile'))";
         let rows = self.select(&["id", "report"], from, &[Some(job)])?;
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }

@@ -1,6 +1,6 @@
 //! The shape of tables as the database has them: columns, keys, indexes. Read here, compared in `migrate`.
 
-use super::{Store, quote};
+use super::Store;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,113 +64,148 @@ impl Store {
         if !self.has_table(table)? {
             return Ok(None);
         }
-        if self.is_postgres() { self.postgres_table(table).map(Some) } else { self.sqlite_table(table).map(Some) }
+        Ok(self.shapes(Some(table))?.remove(table))
     }
 
     /// The shapes of all tables that are not ours.
     pub fn shape(&mut self) -> Result<Shape> {
-        let from = if self.is_postgres() {
-            "FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid) AND relpersistence <> 't' \
-             AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema')) \
-             AND relname NOT LIKE 'tieout\\_%'"
-        } else {
-            "FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'tieout\\_%' ESCAPE '\\'"
-        };
-        let name = if self.is_postgres() { "relname" } else { "name" };
+        self.shapes(None)
+    }
+
+    /// The shapes of one table, or of all but ours: a query for each kind of thing, however many tables there are.
+    fn shapes(&mut self, only: Option<&str>) -> Result<Shape> {
         let mut shape = Shape::new();
-        for row in self.select(&[name], from, &[])? {
-            let table = row.into_iter().next().flatten().unwrap_or_default();
-            if let Some(found) = self.table_shape(&table)? {
-                shape.insert(table, found);
+        let (columns, from) = if self.is_postgres() { POSTGRES_COLUMNS } else { SQLITE_COLUMNS };
+        self.for_each(&columns, &from.replace("$THESE", self.these(only)), &[only], |row| {
+            let [table, name, declared, required, default, generated] = texts(row);
+            let found: &mut TableShape = shape.entry(table).or_default();
+            // A table without columns has one row here, of nothing.
+            if !name.is_empty() {
+                let (required, generated) = (required == "true", generated == "true");
+                found.columns.push(ShapeColumn { name, declared, required, default, generated });
             }
+            Ok(())
+        })?;
+        for index in self.indexes_of(only)? {
+            shape.entry(index.table).or_default().indexes.insert(index.words);
+        }
+        for (table, key) in self.foreign_keys_of(only)? {
+            shape.entry(table).or_default().foreign_keys.insert(key);
         }
         Ok(shape)
     }
 
-    fn sqlite_table(&mut self, table: &str) -> Result<TableShape> {
-        let bind = [Some(table)];
-        let columns =
-            self.select(&["name", "type", "\"notnull\"", "dflt_value", "hidden"], "FROM pragma_table_xinfo($1) ORDER BY cid", &bind)?;
-        let mut shape = TableShape::default();
-        for row in columns {
-            let [name, declared, required, default, hidden] = texts(row);
-            let generated = hidden != "0";
-            shape.columns.push(ShapeColumn { name, declared: declared.to_uppercase(), required: required == "1", default, generated });
+    /// The condition that `t` is the table asked for, or any but ours.
+    fn these(&self, only: Option<&str>) -> &'static str {
+        match (self.is_postgres(), only) {
+            (true, Some(_)) => "t.relname = $1 AND t.relkind IN ('r', 'p') AND pg_table_is_visible(t.oid)",
+            (true, None) => {
+                "$1 IS NULL AND t.relkind IN ('r', 'p') AND pg_table_is_visible(t.oid) AND t.relpersistence <> 't' \
+                 AND t.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema')) \
+                 AND t.relname NOT LIKE 'tieout\\_%'"
+            }
+            (false, Some(_)) => "t.type = 'table' AND t.name = $1",
+            (false, None) => {
+                "$1 IS NULL AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name NOT LIKE 'tieout\\_%' ESCAPE '\\'"
+            }
         }
-        for row in self.select(&["name", "\"unique\"", "partial"], "FROM pragma_index_list($1)", &bind)? {
-            let [index, unique, partial] = texts(row);
-            let columns = self.select(
-                &["coalesce(name, '(expression)')", "\"desc\""],
-                "FROM pragma_index_xinfo($1) WHERE key = 1 ORDER BY seqno",
-                &[Some(&index)],
-            )?;
-            let columns: Vec<String> = columns
-                .into_iter()
-                .map(|r| {
-                    let [name, desc] = texts(r);
-                    if desc == "1" { format!("{name} desc") } else { name }
-                })
-                .collect();
-            let predicate =
-                if partial == "1" { self.select(&["sql"], "FROM sqlite_master WHERE name = $1", &[Some(&index)])? } else { Vec::new() };
-            let predicate = predicate.into_iter().next().map_or(String::new(), |r| {
-                let [sql] = texts(r);
-                sql.to_lowercase().split_once(" where ").map_or(String::new(), |p| format!(" where {}", p.1))
-            });
-            shape.indexes.insert(index_words(unique == "1", &columns.join(", "), &predicate));
+    }
+
+    /// The indexes of one table, or of all.
+    pub(super) fn indexes_of(&mut self, only: Option<&str>) -> Result<Vec<Index>> {
+        let mut indexes: Vec<Index> = Vec::new();
+        if self.is_postgres() {
+            let columns = "(SELECT string_agg(pg_get_indexdef(i.indexrelid, k, true) || CASE WHEN i.indoption[k - 1] & 1 = 1 THEN ' desc' ELSE '' END, ', ' ORDER BY k) \
+                           FROM generate_series(1, i.indnkeyatts) k)";
+            let from = "FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid WHERE $THESE";
+            let columns = ["t.relname", "x.relname", "i.indisunique", columns, "pg_get_expr(i.indpred, i.indrelid)"];
+            self.for_each(&columns, &from.replace("$THESE", self.these(only)), &[only], |row| {
+                let [table, name, unique, columns, predicate] = texts(row);
+                let predicate = if predicate.is_empty() { predicate } else { format!(" where {predicate}") };
+                indexes.push(Index { table, name, words: index_words(unique == "true", &columns, &predicate) });
+                Ok(())
+            })?;
+            return Ok(indexes);
         }
-        let keys = self.select(
-            &["id", "\"from\"", "\"table\"", "coalesce(\"to\", '')", "on_delete", "on_update"],
-            "FROM pragma_foreign_key_list($1) ORDER BY id, seq",
-            &bind,
-        )?;
-        let mut by_id: BTreeMap<String, (Vec<String>, String, Vec<String>, String)> = BTreeMap::new();
-        for row in keys {
-            let [id, from, to_table, to, on_delete, on_update] = texts(row);
-            let key = by_id
-                .entry(id)
-                .or_insert_with(|| (Vec::new(), to_table, Vec::new(), format!("on delete {on_delete} on update {on_update}")));
+        let columns = ["t.name", "i.name", "i.\"unique\"", "k.name", "k.\"desc\"", "CASE WHEN i.partial THEN s.sql END"];
+        let from = "FROM sqlite_master t JOIN pragma_index_list(t.name) i JOIN pragma_index_xinfo(i.name) k LEFT JOIN sqlite_master s ON s.name = i.name \
+                    WHERE k.key = 1 AND $THESE ORDER BY t.name, i.name, k.seqno";
+        let mut all: Vec<([String; 3], Vec<String>, String)> = Vec::new();
+        self.for_each(&columns, &from.replace("$THESE", self.these(only)), &[only], |row| {
+            let [table, name, unique, column, desc, sql] = texts(row);
+            let column = if column.is_empty() { "(expression)".to_owned() } else { column };
+            let column = if desc == "1" { format!("{column} desc") } else { column };
+            let index = [table, name, unique];
+            match all.last_mut().filter(|last| last.0 == index) {
+                Some(last) => last.1.push(column),
+                None => all.push((index, vec![column], sql)),
+            }
+            Ok(())
+        })?;
+        indexes.extend(all.into_iter().map(|([table, name, unique], columns, sql)| {
+            let predicate = sql.to_lowercase().split_once(" where ").map_or(String::new(), |p| format!(" where {}", p.1));
+            Index { table, name, words: index_words(unique == "1", &columns.join(", "), &predicate) }
+        }));
+        Ok(indexes)
+    }
+
+    fn foreign_keys_of(&mut self, only: Option<&str>) -> Result<Vec<(String, String)>> {
+        if self.is_postgres() {
+            let from = "FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid WHERE k.contype = 'f' AND $THESE";
+            let rows = self.select(&["t.relname", "pg_get_constraintdef(k.oid)"], &from.replace("$THESE", self.these(only)), &[only])?;
+            return Ok(rows.into_iter().map(|row| texts::<2>(row).into()).collect());
+        }
+        let columns = ["t.name", "f.id", "f.\"from\"", "f.\"table\"", "coalesce(f.\"to\", '')", "f.on_delete", "f.on_update"];
+        let from = "FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE $THESE ORDER BY t.name, f.id, f.seq";
+        let mut keys: BTreeMap<(String, String), (Vec<String>, String, Vec<String>, String)> = BTreeMap::new();
+        for row in self.select(&columns, &from.replace("$THESE", self.these(only)), &[only])? {
+            let [table, id, from, to_table, to, on_delete, on_update] = texts(row);
+            let on = format!("on delete {on_delete} on update {on_update}").to_lowercase();
+            let key = keys.entry((table, id)).or_insert_with(|| (Vec::new(), to_table, Vec::new(), on));
             key.0.push(from);
             key.2.push(to);
         }
-        shape.foreign_keys.extend(
-            by_id
-                .into_values()
-                .map(|(from, table, to, on)| format!("({}) -> {table} ({}) {}", from.join(", "), to.join(", "), on.to_lowercase())),
-        );
-        Ok(shape)
-    }
-
-    fn postgres_table(&mut self, table: &str) -> Result<TableShape> {
-        let quoted = quote(table);
-        let bind = [Some(quoted.as_str())];
-        let mut shape = TableShape::default();
-        let columns =
-            ["a.attname", "format_type(a.atttypid, a.atttypmod)", "a.attnotnull", "pg_get_expr(d.adbin, d.adrelid)", "a.attgenerated"];
-        let from = "FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
-                    WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
-        for row in self.select(&columns, from, &bind)? {
-            let [name, declared, required, default, generated] = texts(row);
-            shape.columns.push(ShapeColumn { name, declared, required: required == "true", default, generated: !generated.is_empty() });
-        }
-        let columns = "(SELECT string_agg(pg_get_indexdef(i.indexrelid, k, true) || CASE WHEN i.indoption[k - 1] & 1 = 1 THEN ' desc' ELSE '' END, ', ' ORDER BY k) \
-                       FROM generate_series(1, i.indnkeyatts) k)";
-        let indexes = self.select(
-            &["i.indisunique", columns, "pg_get_expr(i.indpred, i.indrelid)"],
-            "FROM pg_index i WHERE i.indrelid = to_regclass($1)",
-            &bind,
-        )?;
-        for row in indexes {
-            let [unique, columns, predicate] = texts(row);
-            let predicate = if predicate.is_empty() { predicate } else { format!(" where {predicate}") };
-            shape.indexes.insert(index_words(unique == "true", &columns, &predicate));
-        }
-        let keys =
-            self.select(&["pg_get_constraintdef(oid)"], "FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'f'", &bind)?;
-        shape.foreign_keys.extend(keys.into_iter().map(|row| texts::<1>(row).concat()));
-        Ok(shape)
+        let words = |(from, table, to, on): (Vec<String>, String, Vec<String>, String)| {
+            format!("({}) -> {table} ({}) {on}", from.join(", "), to.join(", "))
+        };
+        Ok(keys.into_iter().map(|((table, _), key)| (table, words(key))).collect())
     }
 }
+
+/// An index: its table, its name, and the rest in words.
+pub(super) struct Index {
+    pub(super) table: String,
+    pub(super) name: String,
+    pub(super) words: String,
+}
+
+/// What is asked of each column: the expressions, and where they come from. `$THESE` says of which tables.
+type Columns = ([&'static str; 6], &'static str);
+
+const POSTGRES_COLUMNS: Columns = (
+    [
+        "t.relname",
+        "a.attname",
+        "format_type(a.atttypid, a.atttypmod)",
+        "a.attnotnull",
+        "pg_get_expr(d.adbin, d.adrelid)",
+        "a.attgenerated <> ''",
+    ],
+    "FROM pg_class t LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped \
+     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE $THESE ORDER BY t.relname, a.attnum",
+);
+
+const SQLITE_COLUMNS: Columns = (
+    [
+        "t.name",
+        "c.name",
+        "upper(c.type)",
+        "CASE WHEN c.\"notnull\" THEN 'true' END",
+        "c.dflt_value",
+        "CASE WHEN c.hidden <> 0 THEN 'true' END",
+    ],
+    "FROM sqlite_master t JOIN pragma_table_xinfo(t.name) c WHERE $THESE ORDER BY t.name, c.cid",
+);
 
 fn index_words(unique: bool, columns: &str, predicate: &str) -> String {
     format!("{}({columns}){predicate}", if unique { "unique " } else { "index " })

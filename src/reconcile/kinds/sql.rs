@@ -3,8 +3,7 @@
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Side, Status};
 use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Template, World};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use crate::script::{Grammar, Script};
 use std::collections::BTreeMap;
 
 /// The kind.
@@ -31,8 +30,8 @@ impl Sql {
             Ok(None) => return Err(declared.at("query").stop("there is no query", hint)),
             Err(_) => declared.map("query")?,
         };
-        for text in query.values() {
-            one_statement(text).map_err(|why| declared.at("query").stop(why, "write one query"))?;
+        for (backend, text) in &query {
+            one_statement(text, Grammar::of(backend)).map_err(|why| declared.at("query").stop(why, "write one query"))?;
         }
         if let Some(wrong) = query.keys().find(|k| !["sqlite", "postgres"].contains(&k.as_str())) {
             return Err(declared.at("query").stop(format!("there is no database `{wrong}`"), hint));
@@ -42,13 +41,9 @@ impl Sql {
 }
 
 /// A second statement behind the first would be run, or left out, in silence.
-fn one_statement(text: &str) -> std::result::Result<(), String> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().map_err(|e| format!("the query cannot be read: {e}"))?;
-    let words: Vec<&Token> = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).collect();
-    match words.iter().position(|t| **t == Token::SemiColon) {
-        Some(at) if at + 1 < words.len() => Err("there is more than one statement".to_owned()),
-        _ => Ok(()),
-    }
+fn one_statement(text: &str, grammar: Grammar) -> std::result::Result<(), String> {
+    let script = Script::read(text, grammar).map_err(|wrong| format!("the query cannot be read: {}", wrong.message))?;
+    if script.statements.len() > 1 { Err("there is more than one statement".to_owned()) } else { Ok(()) }
 }
 
 impl Rule for Sql {

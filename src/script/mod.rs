@@ -1,0 +1,182 @@
+//! SQL scripts: cut into statements with their lines, and the directives that stand before them. Nothing is run here.
+
+mod directive;
+mod lex;
+mod statement;
+
+pub use directive::{Bound, Condition, Directive, Expectation, Keep, Kind, Object, Says};
+pub use lex::Grammar;
+pub use statement::Statement;
+
+use lex::{Piece, Token, lex};
+
+/// A script that cannot be read: the line, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The statements of a script, each with the directives before it; those behind the last statement stand alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The statements, in order.
+    pub statements: Vec<Statement>,
+    /// Directives behind the last statement.
+    pub rest: Vec<Directive>,
+}
+
+impl Script {
+    /// Cuts a script.
+    pub fn read(sql: &str, grammar: Grammar) -> Result<Script, Wrong> {
+        let line = |at: usize| sql[..at].matches('\n').count() + 1;
+        let pieces = lex(sql, grammar).map_err(|at| Wrong {
+            line: line(at),
+            message: "a quotation or comment begins here and never ends".into(),
+            hint: "close it".into(),
+        })?;
+        let mut script = Script::default();
+        let mut directives = Vec::new();
+        let mut cut = Cut::new(sql, grammar);
+        for piece in pieces {
+            if piece.is_comment() {
+                if piece.token == Token::LineComment
+                    && let Some(directive) = Directive::read(&sql[piece.start..piece.end], line(piece.start))?
+                {
+                    if !cut.is_empty() {
+                        return Err(Wrong {
+                            line: directive.line,
+                            message: "a directive within a statement would be taken for a comment".into(),
+                            hint: "write it on a line before the statement".into(),
+                        });
+                    }
+                    directives.push(directive);
+                }
+            } else if let Some(pieces) = cut.take(piece) {
+                script.statements.push(Statement::new(sql, pieces, line, std::mem::take(&mut directives)));
+            }
+        }
+        let last = cut.rest();
+        if !last.is_empty() {
+            script.statements.push(Statement::new(sql, last, line, std::mem::take(&mut directives)));
+        }
+        script.rest = directives;
+        Ok(script)
+    }
+
+    /// Every directive of the script.
+    pub fn directives(&self) -> impl Iterator<Item = &Directive> {
+        self.statements.iter().flat_map(|s| &s.directives).chain(&self.rest)
+    }
+}
+
+/// Finds where statements end.
+struct Cut<'a> {
+    sql: &'a str,
+    grammar: Grammar,
+    pieces: Vec<Piece>,
+    /// Round brackets that are open.
+    open: usize,
+    /// Within `BEGIN … END` of a trigger, or of a function in standard SQL.
+    body: usize,
+    /// No word stands yet behind the body's last semicolon.
+    fresh: bool,
+}
+
+impl<'a> Cut<'a> {
+    fn new(sql: &'a str, grammar: Grammar) -> Cut<'a> {
+        Cut { sql, grammar, pieces: Vec::new(), open: 0, body: 0, fresh: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Takes a piece in; gives the statement that it ends.
+    fn take(&mut self, piece: Piece) -> Option<Vec<Piece>> {
+        match piece.token {
+            Token::Sign(';') if self.body > 0 => self.fresh = self.grammar == Grammar::Sqlite,
+            Token::Sign(';') if self.open == 0 => {
+                let pieces = std::mem::take(&mut self.pieces);
+                return Some(pieces).filter(|p| !p.is_empty());
+            }
+            Token::Sign('(') => self.open += 1,
+            Token::Sign(')') => self.open = self.open.saturating_sub(1),
+            Token::Word => self.word(piece),
+            _ => self.fresh = false,
+        }
+        self.pieces.push(piece);
+        None
+    }
+
+    fn word(&mut self, piece: Piece) {
+        let is = |p: &Piece, word: &str| p.token == Token::Word && self.sql[p.start..p.end].eq_ignore_ascii_case(word);
+        let starts = |words: &[&str]| {
+            let mut of = self.pieces.iter().filter(|p| p.token == Token::Word).take(5);
+            self.pieces.first().is_some_and(|p| is(p, "CREATE")) && of.any(|p| words.iter().any(|w| is(p, w)))
+        };
+        let fresh = std::mem::take(&mut self.fresh);
+        match self.grammar {
+            Grammar::Sqlite if self.body == 0 => {
+                if is(&piece, "BEGIN") && starts(&["TRIGGER"]) {
+                    self.body = 1;
+                }
+            }
+            Grammar::Sqlite => {
+                if fresh && is(&piece, "END") {
+                    self.body = 0;
+                }
+            }
+            Grammar::Postgres if self.body == 0 => {
+                if is(&piece, "ATOMIC") && self.pieces.last().is_some_and(|p| is(p, "BEGIN")) && starts(&["FUNCTION", "PROCEDURE"]) {
+                    self.body = 1;
+                }
+            }
+            Grammar::Postgres if is(&piece, "CASE") || is(&piece, "BEGIN") => self.body += 1,
+            Grammar::Postgres => {
+                if is(&piece, "END") {
+                    self.body -= 1;
+                }
+            }
+        }
+    }
+
+    fn rest(&mut self) -> Vec<Piece> {
+        std::mem::take(&mut self.pieces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(sql: &str, grammar: Grammar) -> Vec<String> {
+        Script::read(sql, grammar).unwrap().statements.into_iter().map(|s| s.sql).collect()
+    }
+
+    #[test]
+    fn statements_end_where_the_databases_end_them() {
+        let trigger = "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN UPDATE u SET a = CASE WHEN 1 THEN 2 END; DELETE FROM u; END";
+        assert_eq!(cut(&format!("{trigger}; SELECT 1;;"), Grammar::Sqlite), [trigger, "SELECT 1"]);
+        let atomic = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE SQL BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END";
+        let rule = "CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO u VALUES (1); INSERT INTO u VALUES (2))";
+        let body = "DO $$ BEGIN PERFORM 1; COMMIT; END $$";
+        assert_eq!(cut(&format!("{atomic};{rule};\n{body}"), Grammar::Postgres), [atomic, rule, body]);
+        assert_eq!(cut("-- nothing; here\n/* ; */", Grammar::Postgres), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_statement_knows_its_line_and_its_directives() {
+        let script =
+            Script::read("-- why; so\n\n-- unless: table t\nCREATE TABLE t (a INT);\n-- expect: UPDATE t 2\n", Grammar::Sqlite).unwrap();
+        assert_eq!(script.statements[0].line, 4);
+        assert_eq!(script.statements[0].directives.len(), 1);
+        assert_eq!(script.rest.len(), 1);
+        let within = Script::read("UPDATE t\n-- expect: UPDATE t 2\nSET a = 1", Grammar::Sqlite).unwrap_err();
+        assert_eq!(within.line, 2);
+    }
+}

@@ -1,0 +1,144 @@
+//! What stands in a database by name, and what a statement would make: tried in a place that is thrown away.
+
+use super::{ShapeColumn, Store, TableShape, quote};
+use crate::error::{Result, Stop};
+use crate::script::Object;
+
+impl Store {
+    /// Whether an object stands. Names without capitals fit however they are written.
+    pub fn stands(&mut self, object: &Object) -> Result<bool> {
+        let (from, binds): (&str, Vec<&str>) = match (object, self.is_postgres()) {
+            (Object::Table(n), true) => {
+                ("FROM pg_class WHERE relkind IN ('r', 'p', 'f') AND pg_table_is_visible(oid) AND relname IN ($1, lower($1))", vec![n])
+            }
+            (Object::View(n), true) => {
+                ("FROM pg_class WHERE relkind IN ('v', 'm') AND pg_table_is_visible(oid) AND relname IN ($1, lower($1))", vec![n])
+            }
+            (Object::Index(n), true) => {
+                ("FROM pg_class WHERE relkind IN ('i', 'I') AND pg_table_is_visible(oid) AND relname IN ($1, lower($1))", vec![n])
+            }
+            (Object::Column(t, c), true) => (
+                "FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid WHERE pg_table_is_visible(t.oid) AND t.relname IN ($1, lower($1)) \
+                 AND a.attname IN ($2, lower($2)) AND a.attnum > 0 AND NOT a.attisdropped",
+                vec![t, c],
+            ),
+            (Object::Constraint(n), true) => (
+                "FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid WHERE pg_table_is_visible(t.oid) AND c.conname IN ($1, lower($1))",
+                vec![n],
+            ),
+            (Object::Type(n), true) => ("FROM pg_type WHERE pg_type_is_visible(oid) AND typname IN ($1, lower($1))", vec![n]),
+            (Object::Trigger(n), true) => (
+                "FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid WHERE pg_table_is_visible(t.oid) AND g.tgname IN ($1, lower($1))",
+                vec![n],
+            ),
+            (Object::Table(n), false) => ("FROM sqlite_master WHERE type = 'table' AND name = $1 COLLATE NOCASE", vec![n]),
+            (Object::View(n), false) => ("FROM sqlite_master WHERE type = 'view' AND name = $1 COLLATE NOCASE", vec![n]),
+            (Object::Index(n), false) => ("FROM sqlite_master WHERE type = 'index' AND name = $1 COLLATE NOCASE", vec![n]),
+            (Object::Trigger(n), false) => ("FROM sqlite_master WHERE type = 'trigger' AND name = $1 COLLATE NOCASE", vec![n]),
+            (Object::Column(t, c), false) => ("FROM pragma_table_xinfo($1) WHERE name = $2 COLLATE NOCASE", vec![t, c]),
+            (Object::Constraint(_) | Object::Type(_), false) => {
+                return Err(Stop::database(
+                    "SQLite has no constraints or types by name",
+                    "ask for a table, a column, an index, a view or a trigger",
+                ));
+            }
+        };
+        let binds: Vec<Option<&str>> = binds.into_iter().map(Some).collect();
+        Ok(!self.select(&["1"], from, &binds)?.is_empty())
+    }
+
+    /// The one value that a query gives, without its first word; `None` for NULL.
+    pub fn scalar(&mut self, query: &str) -> Result<Option<String>> {
+        let mut rows = Vec::new();
+        self.ask(&format!("SELECT {query}"), |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        match rows.as_mut_slice() {
+            [row] if row.len() == 1 => Ok(row[0].take()),
+            _ => Err(Stop::database("the query does not give exactly one value", "write it so that it does, such as `count(*) from t`")),
+        }
+    }
+
+    /// The shape of the table that a statement makes.
+    pub fn table_made(&mut self, statement: &str, table: &str) -> Result<Option<TableShape>> {
+        self.in_scratch(&[], statement, |scratch| scratch.table_shape(table))
+    }
+
+    /// The column that a statement adds to a table.
+    pub fn column_made(&mut self, statement: &str, table: &str, column: &str) -> Result<Option<ShapeColumn>> {
+        let bare = format!("CREATE TABLE {} (tieout_nothing INT)", quote(table));
+        let shape = self.in_scratch(&[bare], statement, |scratch| scratch.table_shape(table))?;
+        Ok(shape.and_then(|s| s.columns.into_iter().find(|c| c.name.eq_ignore_ascii_case(column))))
+    }
+
+    /// What an index is that a statement makes on a table which stands.
+    pub fn index_made(&mut self, statement: &str, index: &str, table: &str) -> Result<Option<String>> {
+        let like = if self.is_postgres() {
+            // The shape without name and place: the scratch schema comes before its own.
+            format!("CREATE TABLE {0} (LIKE {0})", quote(table))
+        } else {
+            let sql = self.select(&["sql"], "FROM sqlite_master WHERE type = 'table' AND name = $1 COLLATE NOCASE", &[Some(table)])?;
+            sql.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default()
+        };
+        self.in_scratch(&[like], statement, |scratch| scratch.index_words(index))
+    }
+
+    /// What the index of that name is: its table, its columns, its condition.
+    pub fn index_words(&mut self, index: &str) -> Result<Option<String>> {
+        let table = if self.is_postgres() {
+            let from = "FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
+                        WHERE pg_table_is_visible(x.oid) AND x.relname IN ($1, lower($1))";
+            self.select(&["t.relname"], from, &[Some(index)])?
+        } else {
+            self.select(&["tbl_name"], "FROM sqlite_master WHERE type = 'index' AND name = $1 COLLATE NOCASE", &[Some(index)])?
+        };
+        let Some(table) = table.into_iter().next().and_then(|mut row| row[0].take()) else { return Ok(None) };
+        let found = self.indexes_of(Some(&table))?.into_iter().find(|i| i.name.eq_ignore_ascii_case(index));
+        Ok(found.map(|i| format!("{} on {table}", i.words)))
+    }
+
+    /// Runs a statement where it leaves no trace, behind others that prepare it, and looks at what it made; `None` where
+    /// it cannot be tried there.
+    fn in_scratch<T>(
+        &mut self,
+        before: &[String],
+        statement: &str,
+        look: impl FnOnce(&mut Store) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let tried = |store: &mut Store| {
+            before.iter().map(String::as_str).chain([statement]).try_for_each(|sql| store.execute(sql))?;
+            look(store)
+        };
+        if !self.is_postgres() {
+            let mut scratch = Store::in_memory()?;
+            scratch.execute("PRAGMA foreign_keys = OFF")?;
+            return Ok(tried(&mut scratch).unwrap_or(None));
+        }
+        let path = self.select(&["current_setting('search_path')"], "", &[])?;
+        let path = path.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
+        let path = if path.is_empty() { path } else { format!(", {path}") };
+        self.execute(&format!("SAVEPOINT tieout_scratch; CREATE SCHEMA tieout_scratch; SET LOCAL search_path = tieout_scratch{path}"))?;
+        let found = tried(self);
+        self.execute("ROLLBACK TO SAVEPOINT tieout_scratch; RELEASE SAVEPOINT tieout_scratch")?;
+        Ok(found.unwrap_or(None))
+    }
+
+    /// Has PostgreSQL's deferred constraints look at what was written so far.
+    pub fn settle_constraints(&mut self) -> Result<()> {
+        self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    }
+
+    /// Puts the session's settings back that a script may have changed: what it set is its own business.
+    pub fn forget_settings(&mut self, script: &str) -> Result<()> {
+        let script = script.to_lowercase();
+        if !["set ", "set\n", "set_config", "reset"].iter().any(|word| script.contains(word)) {
+            return Ok(());
+        }
+        let name = self.select(&["current_setting('application_name')"], "", &[])?;
+        let name = name.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
+        self.execute("RESET ROLE; RESET ALL")?;
+        self.execute(super::POSTGRES_SESSION)?;
+        self.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)]).map(drop)
+    }
+}
