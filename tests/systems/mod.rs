@@ -50,17 +50,23 @@ pub(super) fn complaints(env: &TestEnv, file: &str) -> Vec<Vec<String>> {
 
 /// Plan, run, verify, and back: the database is as it was, and a second time it ends as the first. `figures` looks at what came out.
 pub(super) fn there_and_back(env: &TestEnv, name: &str, figures: impl Fn(&TestEnv)) {
-    let began = jiff::Timestamp::now().strftime("%F %T").to_string();
     let start = env.database.dump();
     tell(env, &["plan", name]).expect_code(0);
     assert_eq!(env.database.dump(), start, "a plan writes to a copy");
+    there_and_back_by(env, name, &["rollback", "--job", name], figures);
+}
+
+/// The same without a plan, and back by another command.
+pub(super) fn there_and_back_by(env: &TestEnv, name: &str, back: &[&str], figures: impl Fn(&TestEnv)) {
+    let began = jiff::Timestamp::now().strftime("%F %T").to_string();
+    let start = env.database.dump();
     let run = tell(env, &["run", name]).expect_code(0).json();
     assert_eq!(run["run"]["status"], "committed");
     figures(env);
     let end = since(&env.database.dump(), &began);
     assert_ne!(end, start);
     tell(env, &["migrate", "verify", name]).expect_code(0);
-    tell(env, &["rollback", "--job", name]).expect_code(0);
+    tell(env, back).expect_code(0);
     assert_eq!(env.database.dump(), start, "the way back leads to the start");
     tell(env, &["run", name]).expect_code(0);
     assert_eq!(since(&env.database.dump(), &began), end, "the same again");
