@@ -27,5 +27,6 @@ mod safety;
 mod since;
 mod support;
 mod tls;
+mod systems;
 mod traps;
 mod turso;

@@ -166,7 +166,9 @@ impl Loader<'_> {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
                 "`tieout run JOB` applies the job's migrations first, which create it"
             }
-            Command::Run | Command::Migrate(_) | Command::Rollback => "the job's migrations must create it: see [migrations] in the job file",
+            Command::Run | Command::Migrate(_) | Command::Rollback => {
+                "the job's migrations must create it: see [migrations] in the job file"
+            }
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
         let loaded = load(store, table, rows, &self.run, &paths, how, sound)?;

@@ -75,8 +75,9 @@ impl Database {
         names.into_iter().collect()
     }
 
-    /// Shape and contents of the user's tables: the same text as long as they are the same, in
-    /// whatever order columns and rows lie. Values are SQL literals: `1`, `'1'` and null differ.
+    /// Shape and contents of the user's tables, and the views, triggers, functions, types and counters
+    /// beside them: the same text as long as they are the same, in whatever order columns and rows lie.
+    /// Values are SQL literals: `1`, `'1'` and null differ.
     #[track_caller]
     pub(crate) fn dump(&self) -> String {
         let mut connection = self.connect(false);
@@ -97,6 +98,12 @@ impl Database {
             let rows = query(&format!("SELECT {} FROM {from}", literals.join(", ")));
             lines.extend(rows.iter().map(|row| format!("  row {}", row.join(", "))));
         }
+        let counted = "SELECT 'sqlite_sequence' FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+        if self.kind == Kind::Sqlite && !query(counted).is_empty() {
+            let counters = query("SELECT name, seq FROM sqlite_sequence WHERE name NOT LIKE 'tieout!_%' ESCAPE '!'");
+            lines.extend(counters.iter().map(|row| format!("counter {}", row.join(" "))));
+        }
+        lines.extend(query(self.kind.others()).iter().map(|row| row.join(" ")));
         lines.join("\n")
     }
 
@@ -193,8 +200,36 @@ fn postgres_text(value: Option<&str>, kind: &Type) -> String {
     .into()
 }
 
-/// The two queries behind `tables` and `dump`.
+/// The queries behind `tables` and `dump`.
 impl Kind {
+    /// Whatever is no table, with its definition.
+    const fn others(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                r"SELECT type, name, sql FROM sqlite_schema
+                WHERE type IN ('view', 'trigger') AND name NOT LIKE 'tieout!_%' ESCAPE '!'"
+            }
+            Self::Postgres => {
+                r"WITH o (schema, name, kind, definition) AS (
+                    SELECT relnamespace, relname, 'view', pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')
+                    UNION ALL
+                    SELECT relnamespace, relname, 'counter', coalesce(pg_sequence_last_value(oid)::text, 'unused')
+                    FROM pg_class WHERE relkind = 'S'
+                    UNION ALL
+                    SELECT t.relnamespace, t.relname, 'trigger', pg_get_triggerdef(g.oid)
+                    FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid WHERE NOT g.tgisinternal
+                    UNION ALL
+                    SELECT pronamespace, proname, 'function', pg_get_functiondef(oid) FROM pg_proc WHERE prokind IN ('f', 'p')
+                    UNION ALL
+                    SELECT typnamespace, typname, 'type',
+                        (SELECT string_agg(enumlabel, ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid)
+                    FROM pg_type t WHERE typtype = 'e')
+                SELECT kind, name, definition FROM o JOIN pg_namespace n ON n.oid = o.schema
+                WHERE name !~ '^tieout_' AND n.nspname !~ '^(pg_|information_schema$)'"
+            }
+        }
+    }
+
     /// Table, table as SQL, column with its type, column as a literal in SQL.
     const fn columns(self) -> &'static str {
         match self {

@@ -212,6 +212,12 @@ mod tests {
             sql("INSERT INTO b VALUES (1, 'x'), (2, NULL)");
             let before = env.database.dump();
             assert_eq!(env.database.tables(), ["b"]);
+            let counted = if env.database.kind == Kind::Sqlite { "INTEGER PRIMARY KEY AUTOINCREMENT" } else { "SERIAL" };
+            sql(&format!("CREATE TABLE c (id {counted}, n INTEGER)"));
+            let uncounted = env.database.dump();
+            sql("INSERT INTO c (n) VALUES (1); DELETE FROM c");
+            assert_ne!(env.database.dump(), uncounted, "a number that was given out");
+            sql("DROP TABLE c");
 
             sql("DELETE FROM b; INSERT INTO b VALUES (2, NULL), (1, 'x')");
             sql("INSERT INTO tieout_run VALUES (1)");
@@ -222,6 +228,7 @@ mod tests {
                 ("CREATE INDEX i ON b (t) WHERE n > 1", "DROP INDEX i"),
                 ("ALTER TABLE b ADD COLUMN a REAL", "ALTER TABLE b DROP COLUMN a"),
                 ("ALTER TABLE b RENAME TO c", "ALTER TABLE c RENAME TO b"),
+                ("CREATE VIEW v AS SELECT n FROM b", "DROP VIEW v"),
             ] {
                 sql(change);
                 assert_ne!(env.database.dump(), before, "{change}");
