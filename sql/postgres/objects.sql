@@ -34,7 +34,7 @@ SELECT CASE r.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialised view' WHE
         (SELECT 'child of ' || string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = r.oid),
         pg_get_expr((r.row).relpartbound, r.oid),
         CASE WHEN (r.row).relrowsecurity THEN 'row security' END, CASE WHEN (r.row).relforcerowsecurity THEN 'forced' END,
-        CASE WHEN (r.row).relreplident NOT IN ('d', 'n') THEN 'replica identity ' || (r.row).relreplident END,
+        CASE WHEN (r.row).relreplident NOT IN ('d', 'n') THEN 'replica identity ' || (r.row).relreplident::text END,
         array_to_string((r.row).reloptions, ', '),
         CASE WHEN r.relkind = 'm' AND NOT (r.row).relispopulated THEN 'not populated' END,
         CASE WHEN r.relkind IN ('v', 'm') THEN pg_get_viewdef(r.oid) END)

@@ -58,6 +58,8 @@ pub struct Record {
     pub rows: u64,
     /// Each table's rows and their digest.
     pub tables: BTreeMap<String, Content>,
+    /// PostgreSQL's extensions.
+    pub extensions: Vec<String>,
     /// The digest of everything that it holds.
     pub fingerprint: String,
 }

@@ -52,6 +52,7 @@ pub fn restore(wanted: &Restoring<'_>) -> Result<Restored> {
     }
     let scratch = tried(wanted, record.as_ref())?;
     let expected = scratch.fingerprint.clone();
+    let unknown = if record.is_none() { scratch.kept().to_vec() } else { Vec::new() };
     let (scratch, before) = if present.is_empty() {
         (scratch, None)
     } else {
@@ -70,7 +71,8 @@ pub fn restore(wanted: &Restoring<'_>) -> Result<Restored> {
             programs.pour(wanted.file, wanted.target, &drops, Leave::Nothing, wanted.stop)?;
         }
     }
-    let is = comparable(wanted.target, Store::read(wanted.target)?.fingerprint(Scope::Everything)?);
+    let mut is = comparable(wanted.target, Store::read(wanted.target)?.fingerprint(Scope::Everything)?);
+    is.forget_extensions(|e| unknown.iter().any(|kept| kept == e));
     let differences = comparable(wanted.target, expected).differences(&is);
     if !differences.is_empty() {
         let back = before.as_ref().map_or(String::new(), |b| format!("; what was there before is in {}", b.path.display()));
@@ -140,7 +142,12 @@ fn tried(wanted: &Restoring<'_>, record: Option<&Record>) -> Result<Scratch> {
             let mut store = Store::read(place.target())?;
             let major = store.major()?;
             Programs::of(major)?.pour(wanted.file, place.target(), "", Leave::Ownership, wanted.stop)?;
-            (Scratch::new(place, aside, store.fingerprint(Scope::Everything)?), Some(major))
+            let mut holds = store.fingerprint(Scope::Everything)?;
+            // Without a record nobody knows whether one of these is the backup's, too.
+            holds.forget_extensions(|e| {
+                place.kept().iter().any(|kept| kept == e) && record.is_none_or(|r| !r.extensions.iter().any(|x| x == e))
+            });
+            (Scratch::new(place, aside, holds), Some(major))
         }
     };
     let Some(record) = record else { return Ok(scratch) };

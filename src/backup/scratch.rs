@@ -13,18 +13,23 @@ pub struct Scratch {
     /// What the copy held when it was restored: all of it, with definitions as this database spells them.
     pub fingerprint: Fingerprint,
     // Dropped in this order: the database goes before the folder.
-    _place: Place,
-    _aside: Aside,
+    place: Place,
+    aside: Aside,
 }
 
 impl Scratch {
     pub(super) fn new(place: Place, aside: Aside, fingerprint: Fingerprint) -> Scratch {
-        Scratch { target: place.target().clone(), fingerprint, _place: place, _aside: aside }
+        Scratch { target: place.target().clone(), fingerprint, place, aside }
+    }
+
+    /// The extensions that were in the user's scratch database before.
+    pub(super) fn kept(&self) -> &[String] {
+        self.place.kept()
     }
 
     /// Where the copy of an SQLite database lies is not settled before it is put in place of another.
     pub(super) fn release(self) -> Aside {
-        self._aside
+        self.aside
     }
 }
 
@@ -50,6 +55,7 @@ impl Place {
             (Target::Postgres(_), Some(named)) => Place::of_the_user(target, named),
             (Target::Postgres(_), None) => {
                 let mut session = Store::read(target)?;
+                session.be_patient()?;
                 session.sweep_scratches()?;
                 let (name, target) = session.create_scratch(target)?;
                 Ok(Place::Made { name, target, session: Box::new(session) })
@@ -62,6 +68,7 @@ impl Place {
             return Err(Stop::usage(format!("{named} is no PostgreSQL database"), "name an empty one of the same server version"));
         }
         let (mut session, lock) = Store::open(named, "backup")?;
+        session.be_patient()?;
         if session.identity(named)? == Store::read(target)?.identity(target)? {
             let hint = "name another, empty database: what is restored into it is dropped afterwards";
             return Err(Stop::usage("the scratch database is the database itself", hint));
@@ -81,6 +88,11 @@ impl Place {
         match self {
             Place::File(target) | Place::Made { target, .. } | Place::Named { target, .. } => target,
         }
+    }
+
+    /// The extensions that were there before.
+    pub(super) fn kept(&self) -> &[String] {
+        if let Place::Named { kept, .. } = self { kept } else { &[] }
     }
 
     /// Empties it again, for another try.

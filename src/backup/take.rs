@@ -67,10 +67,11 @@ fn proved(target: &Target, dir: &Path, named: Option<&Target>, stop: &dyn Fn() -
     let mut differences = Vec::new();
     for n in 1..=TRIES {
         go_on(stop)?;
-        let (held, restored, written) = match target {
+        let (held, mut restored, written) = match target {
             Target::Sqlite(_) => sqlite_copy(target, &file, &place, n == TRIES)?,
             Target::Postgres(_) => postgres_copy(target, &file, &place, stop)?,
         };
+        restored.forget_extensions(|e| place.kept().iter().any(|kept| kept == e) && !held.extensions().contains(&e));
         let found = comparable(target, restored.clone());
         differences = comparable(target, held).differences(&found);
         if differences.is_empty() {
@@ -123,6 +124,7 @@ pub(super) fn sqlite_restored(file: &Path, scratch: &Target, sha256: Option<&str
 /// Dumps a PostgreSQL database, and restores the dump. What the database held is read in the very state that is dumped.
 fn postgres_copy(target: &Target, file: &Path, place: &Place, stop: &dyn Fn() -> bool) -> Result<Proof> {
     let mut source = Store::read(target)?;
+    source.be_patient()?;
     let programs = Programs::of(source.major()?)?;
     drop(folder::private(file).map_err(|e| folder::cannot("write", file, &e))?);
     source.begin_snapshot()?;
@@ -178,6 +180,7 @@ fn place(wanted: &Wanted<'_>, copy: &Copy) -> Result<Verified<Backup>> {
         sha256: copy.sha256.clone(),
         rows: holds.rows(),
         fingerprint: holds.digest(),
+        extensions: holds.extensions().into_iter().map(str::to_owned).collect(),
         tables: holds.tables,
     };
     let unfinished = folder::parent(&copy.file).join("record");

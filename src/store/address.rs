@@ -1,6 +1,6 @@
 //! What else a URL is asked for: another database of the same server, the URL without its secrets, and whose database it is.
 
-use super::url::percent_decoded;
+use super::url::{is_secret, percent_decoded};
 use super::{Store, Target};
 use crate::error::{Result, Stop};
 
@@ -89,12 +89,6 @@ impl Store {
             }
         }
     }
-}
-
-/// Whether a parameter of libpq is a secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["password", "secret", "scram_"].iter().any(|word| name.contains(word)) && name != "passfile"
 }
 
 fn with_query(base: &str, parameters: &[&str]) -> String {

@@ -51,6 +51,14 @@ impl Store {
         self.execute("BEGIN EXCLUSIVE")
     }
 
+    /// PostgreSQL: lifts the limits of time on this session. One that a role or database has set would end it while it waits
+    /// for another program.
+    pub fn be_patient(&mut self) -> Result<()> {
+        let limits = "FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', \
+                      'idle_session_timeout')";
+        self.select(&["set_config(name, '0', false)"], limits, &[]).map(drop)
+    }
+
     /// PostgreSQL: a name by which other sessions see the state that the open transaction sees.
     pub fn export_snapshot(&mut self) -> Result<String> {
         self.one("pg_export_snapshot()")

@@ -55,12 +55,18 @@ impl Target {
     }
 }
 
-/// The passwords of a URL, as they stand there.
+/// The passwords and other secrets of a URL, as they stand there.
 fn passwords(url: &str) -> impl Iterator<Item = &str> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let user = base.split_once("://").map_or(base, |(_, rest)| rest).rsplit_once('@').map_or("", |(user, _)| user);
-    let parameters = query.split('&').filter_map(|p| p.split_once('=')).filter(|(key, _)| key.to_lowercase().contains("password"));
+    let parameters = query.split('&').filter_map(|p| p.split_once('=')).filter(|(key, _)| is_secret(key));
     user.split_once(':').map(|(_, password)| password).into_iter().chain(parameters.map(|(_, password)| password))
+}
+
+/// Whether a parameter of libpq is a secret.
+pub(super) fn is_secret(parameter: &str) -> bool {
+    let parameter = parameter.to_lowercase();
+    ["password", "secret", "scram_"].iter().any(|word| parameter.contains(word))
 }
 
 pub(super) fn percent_decoded(text: &str) -> String {
@@ -123,7 +129,7 @@ fn redacted(url: &str) -> String {
     };
     let query = query.map_or(String::new(), |q| {
         let hide = |p: &str| match p.split_once('=') {
-            Some((key, _)) if key.to_lowercase().contains("password") => format!("{key}=***"),
+            Some((key, _)) if is_secret(key) => format!("{key}=***"),
             _ => p.to_owned(),
         };
         format!("?{}", q.split('&').map(hide).collect::<Vec<_>>().join("&"))

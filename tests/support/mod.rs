@@ -125,7 +125,8 @@ impl TestEnv {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tieout starts")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// The program with its arguments and a clean environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tieout"));
         command
             .args(args)

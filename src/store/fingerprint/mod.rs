@@ -80,6 +80,11 @@ impl Fingerprint {
         self.objects.keys().filter_map(|o| o.strip_prefix("extension ")).collect()
     }
 
+    /// Leaves out some of the extensions: those that were there before.
+    pub fn forget_extensions(&mut self, which: impl Fn(&str) -> bool) {
+        self.objects.retain(|object, _| !object.strip_prefix("extension ").is_some_and(&which));
+    }
+
     /// The same with PostgreSQL's definitions stripped of parentheses and casts between texts: the server spells an expression
     /// that it has read from a dump (`ARRAY[('a'::character varying)::text]`) differently from the one it was given
     /// (`(ARRAY['a'::character varying])::text[]`). Function bodies are texts and stay.

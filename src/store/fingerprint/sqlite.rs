@@ -60,7 +60,7 @@ impl Store {
 
     /// How many references of each kind lead nowhere. A database may hold such, and a copy then holds as many.
     fn broken_references(&mut self, ours: &str) -> Result<Vec<(String, String)>> {
-        let from = "FROM pragma_foreign_key_check WHERE \"table\" NOT LIKE $1 ESCAPE '\\' GROUP BY 1, 2 ORDER BY 1, 2";
+        let from = "FROM pragma_foreign_key_check WHERE \"table\" NOT LIKE $1 ESCAPE '\\' GROUP BY \"table\", parent";
         match self.select(&["\"table\"", "parent", "count(*)"], from, &[Some(ours)]) {
             Ok(rows) => Ok(rows.into_iter().map(texts).map(|[t, p, n]| (format!("references of {t} to no {p}"), n)).collect()),
             // A reference to what is no key cannot be checked: that is how the database is, and how its copy must be.
