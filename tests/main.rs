@@ -27,7 +27,7 @@ mod revisions;
 mod safety;
 mod since;
 mod support;
-mod tls;
 mod systems;
+mod tls;
 mod traps;
 mod turso;
