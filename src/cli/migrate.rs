@@ -104,7 +104,7 @@ pub(super) fn migrate(args: MigrateArgs, global: &Global, output: &Output) -> i3
         MigrateWay::Verify { place } => return ended(verify(&place, global, output), "migrate verify", output),
     };
     match place.read() {
-        Ok(job) => run::execute_job(&job, Command::Migrate(way), None, global, output),
+        Ok(job) => run::execute_job(&job, Command::Migrate(way), &run::Safety::default(), None, global, output),
         Err(stop) => output.stop(way.word(), "", &stop),
     }
 }

@@ -166,7 +166,7 @@ impl Loader<'_> {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
                 "`tieout run JOB` applies the job's migrations first, which create it"
             }
-            Command::Run | Command::Migrate(_) | Command::Rollback => {
+            Command::Run | Command::Plan | Command::Migrate(_) | Command::Rollback => {
                 "the job's migrations must create it: see [migrations] in the job file"
             }
         };

@@ -1,15 +1,21 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod around;
+mod by_backup;
 mod cache;
 mod checks;
 mod hooks;
 mod inside;
 mod migrate;
+mod migrate_back;
 mod past;
+mod plan;
+mod rehearse;
 mod rollback;
 mod schema;
 mod sources;
+mod transaction;
 
 pub use rollback::{Rollback, roll_back};
 
@@ -24,7 +30,9 @@ use crate::preflight::{self, Intent};
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
+pub use around::Guard;
 pub use migrate::Way;
+pub use plan::Plan;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,6 +52,8 @@ pub struct Request<'a> {
     pub interrupted: &'a AtomicBool,
     /// Told how far the run is.
     pub progress: &'a dyn Progress,
+    /// What the user says about safety.
+    pub guard: Guard,
 }
 
 /// Which command a run is.
@@ -57,6 +67,8 @@ pub enum Command {
     Replay(i64),
     /// Nothing is written to user tables: files, figures and database are only compared.
     Reconcile,
+    /// What a run would do, on a copy of the database.
+    Plan,
     /// The schema steps alone.
     Migrate(Way),
     /// What an earlier run wrote is undone.
@@ -71,6 +83,7 @@ impl Command {
             Command::Import => "import",
             Command::Replay(_) => "replay",
             Command::Reconcile => "reconcile",
+            Command::Plan => "plan",
             Command::Migrate(way) => way.word(),
             Command::Rollback => "rollback",
         }
@@ -98,6 +111,10 @@ impl parse::Watch for Request<'_> {
 }
 
 impl Request<'_> {
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// A text without the passwords that the run knows.
     fn redact(&self, text: &str) -> String {
         let text = self.target.redact(text);
@@ -105,7 +122,7 @@ impl Request<'_> {
     }
 
     fn check_interrupt(&self) -> Result<()> {
-        if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
+        if self.interrupted() { Err(Stop::interrupted()) } else { Ok(()) }
     }
 }
 
@@ -155,7 +172,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
                         _ => Ok(files),
                     }
                 });
-                files.and_then(|files| read_and_load(request, outcome, &mut store, &files))
+                files.and_then(|files| read_and_load(request, outcome, &mut store, &files, run))
             }
         }
     } else {
@@ -186,7 +203,7 @@ fn ready(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) -> boo
     let job = request.job;
     let steps = match (&job.migrations, &request.command) {
         (_, Command::Migrate(_)) => Some(true),
-        (Some(dir), Command::Run) => read_steps(dir, store.backend())
+        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend())
             .and_then(|steps| Ok((steps, store.recorded_steps(&job.name)?)))
             .map(|(steps, recorded)| steps.iter().any(|s| recorded.iter().all(|r| r.name != s.name)))
             .ok(),
@@ -208,8 +225,46 @@ fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding
     discover(request.job, &request.root)
 }
 
-/// Everything between the first file and the commit. When the outcome is a failure, nothing was committed.
-fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[SourceFile]) -> Result<()> {
+/// The transaction, when all files are read and sound.
+fn run(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome, steps: &[Step]) -> Result<()> {
+    match request.command {
+        Command::Reconcile => compare(request, archive, store, outcome),
+        _ => around::guarded(request, archive, store, outcome, steps, request.command == Command::Run),
+    }
+}
+
+/// What a run would do, found on a copy of the database; and the plan, where it would go through. Nothing is written but that.
+pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
+    let mut outcome = Outcome::begin(request.job.name.clone(), Command::Plan.word());
+    outcome.run.database = request.target.to_string();
+    outcome.run.root = request.root.display().to_string();
+    outcome.run.job_sha256.clone_from(&request.job.sha256);
+    outcome.run.currency.clone_from(&request.job.currency);
+    let plan = match plan::of_run(request, &mut outcome) {
+        Ok(plan) => plan,
+        Err(stop) => {
+            outcome.stop(&request.check_interrupt().err().unwrap_or(stop));
+            None
+        }
+    };
+    match &plan {
+        Some(_) => outcome.run.status = RunStatus::Planned,
+        None => sources::nothing_written(&mut outcome),
+    }
+    outcome.run.id = None;
+    outcome.run.finished_at = now();
+    request.progress.done();
+    (outcome, plan)
+}
+
+/// Reads the files; when they are sound, what is to be done with them is `go_on`'s.
+fn read_and_load(
+    request: &Request<'_>,
+    outcome: &mut Outcome,
+    store: &mut Store,
+    files: &[SourceFile],
+    go_on: impl FnOnce(&Request<'_>, Archive<'_>, &mut Store, &mut Outcome, &[Step]) -> Result<()>,
+) -> Result<()> {
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
     request.progress.phase("reading files", files.len());
@@ -226,7 +281,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     outcome.sources = sources::outcomes(archive, &before);
     sources::mark_quarantined(outcome, archive, rests);
     let steps: Vec<Step> = match (&job.migrations, &request.command) {
-        (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
+        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend())?,
         _ => Vec::new(),
     };
     if parse::blocked(&outcome.findings) {
@@ -235,27 +290,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
         outcome.judge();
         return Ok(());
     }
-    if request.command == Command::Reconcile {
-        return compare(request, archive, store, outcome);
-    }
-    let keys = schema::KeysOff::before(store, steps.iter().map(|s| &s.up))?;
-    store.begin()?;
-    let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
-        outcome.findings.extend(keys.dangling(store)?);
-        parse::quote(job, files, &read, &mut outcome.findings);
-        outcome.judge();
-        request.check_interrupt()?;
-        if outcome.run.status == RunStatus::Failed {
-            return Ok(());
-        }
-        outcome.run.finished_at = now();
-        record(outcome, store)?;
-        store.commit()
-    });
-    if result.is_err() || outcome.run.status == RunStatus::Failed {
-        store.rollback();
-    }
-    keys.after(store).and(result)
+    go_on(request, archive, store, outcome, &steps)
 }
 
 /// Compares files and database in one snapshot, which is given up before anything is recorded: whoever works on the database

@@ -1,7 +1,7 @@
 //! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
 
 use super::layout::{aligned, clean, heading, line, number, table};
-use super::{Outcome, RunStatus, cache, hooks, preflight, since};
+use super::{Outcome, RunStatus, cache, hooks, preflight, safety, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
 use std::collections::BTreeMap;
 
@@ -48,6 +48,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
     conclusion(&mut out, outcome, style);
     since::section(&mut out, outcome, style);
     preflight::section(&mut out, outcome, style);
+    safety::section(&mut out, outcome, style);
     sources(&mut out, outcome, style);
     migrations(&mut out, outcome, style);
     tables(&mut out, outcome, style);
@@ -80,6 +81,7 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
         RunStatus::Failed if run.command == "rollback" => ("1;31", "NOT ROLLED BACK: nothing was written"),
         _ if run.command == "rollback" => ("1;32", "ROLLED BACK"),
         RunStatus::Failed => ("1;31", "DOES NOT TIE OUT: nothing was written"),
+        RunStatus::Planned => ("1;32", "WOULD TIE OUT: rehearsed on a copy, nothing was written"),
         _ if outcome.has_exceptions() => ("1;32", "TIES OUT, with exceptions to look at"),
         _ => ("1;32", "TIES OUT"),
     };
@@ -87,6 +89,7 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
         RunStatus::Committed => "committed",
         RunStatus::Unchanged => "unchanged: the database already holds all of it",
         RunStatus::Failed => "failed",
+        RunStatus::Planned => "planned",
     };
     line(out, &style.paint(code, words));
     let number = run.id.map_or(String::new(), |id| format!(" {id}"));

@@ -4,6 +4,7 @@
 mod address;
 mod around;
 mod connection;
+mod contents;
 mod copies;
 mod create;
 mod dialect;
@@ -28,6 +29,7 @@ mod url;
 
 pub use address::Bare;
 pub use around::{Orphans, Rights, Server, Session};
+pub use contents::Listing;
 pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
