@@ -75,6 +75,7 @@ const NO_CODES: &[&str] = &[
     "after-commit",
     "on-difference",
     "before-run",
+    "before-restore",
     "after-rollback",
     "after-run",
     "read-only",
