@@ -76,6 +76,7 @@ const NO_CODES: &[&str] = &[
     "on-difference",
     "before-run",
     "before-restore",
+    "tieout-backups",
     "after-rollback",
     "after-run",
     "read-only",
