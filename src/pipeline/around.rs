@@ -1,9 +1,9 @@
 //! What stands around the transaction of a run: the backup and the rehearsal before it, another look behind it.
 
 use super::plan::{Plan, digest_of};
-use super::rehearse::rehearse;
+use super::rehearse::{DOWNTIME, rehearse};
 use super::transaction::{End, transact};
-use super::{Request, checks, schema};
+use super::{Request, checks, record_again, schema};
 use crate::assemble::{Archive, calculations};
 use crate::backup::{self, Backup, Occasion, Scratch, Verified, Wanted};
 use crate::error::Result;
@@ -56,6 +56,7 @@ pub(super) fn guarded(
     }
     if end == End::Committed && whole && outcome.run.status == RunStatus::Committed {
         around.look_again(outcome);
+        record_again(outcome, store);
     }
     Ok(())
 }
@@ -167,6 +168,7 @@ impl Around<'_> {
         let holds = rehearsed.run.status != RunStatus::Failed;
         if let (Some(rehearsal), true) = (&found, holds) {
             outcome.rehearsal = Some(rehearsal.clone());
+            outcome.checks.extend(rehearsed.checks.into_iter().filter(|c| c.name == DOWNTIME));
             return Ok(true);
         }
         let message = "all of this was found on a copy of the database; nothing was done to it";

@@ -74,6 +74,24 @@ impl Script {
     }
 }
 
+/// A definition with one blank between its pieces, without comments, and with names unquoted that need no quotes: two that
+/// differ only in how they are written come to the same.
+pub fn normal(sql: &str, grammar: Grammar) -> String {
+    let Ok(pieces) = lex(sql, grammar) else { return sql.to_owned() };
+    let text = |p: &Piece| {
+        let text = &sql[p.start..p.end];
+        if p.token == Token::Name { plain(text).unwrap_or(text) } else { text }
+    };
+    pieces.iter().filter(|p| !p.is_comment()).map(text).collect::<Vec<_>>().join(" ")
+}
+
+/// What stands in the quotes of a name that needs none.
+fn plain(name: &str) -> Option<&str> {
+    let inner = name.get(1..name.len().saturating_sub(1))?;
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (inner.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && inner.chars().all(word)).then_some(inner)
+}
+
 /// Finds where statements end.
 struct Cut<'a> {
     sql: &'a str,
@@ -167,6 +185,13 @@ mod tests {
         let body = "DO $$ BEGIN PERFORM 1; COMMIT; END $$";
         assert_eq!(cut(&format!("{atomic};{rule};\n{body}"), Grammar::Postgres), [atomic, rule, body]);
         assert_eq!(cut("-- nothing; here\n/* ; */", Grammar::Postgres), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_definition_is_the_same_however_it_is_written() {
+        let one = "CREATE TABLE \"systems\" (\n  id INTEGER -- the number\n)";
+        assert_eq!(normal(one, Grammar::Sqlite), normal("CREATE TABLE systems(id INTEGER)", Grammar::Sqlite));
+        assert_ne!(normal(one, Grammar::Sqlite), normal("CREATE TABLE \"Systems\"(id INTEGER)", Grammar::Sqlite));
     }
 
     #[test]
