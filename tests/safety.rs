@@ -75,7 +75,7 @@ on_both! {
 }
 
 /// Holds the lock of a run as a run would.
-fn hold_the_lock(env: &TestEnv) -> Box<dyn std::any::Any> {
+pub(crate) fn hold_the_lock(env: &TestEnv) -> Box<dyn std::any::Any> {
     match env.database.kind {
         Kind::Sqlite => {
             let path = format!("{}.tieout-lock", env.database.url().trim_start_matches("sqlite:"));
