@@ -24,6 +24,8 @@ mod reconcile;
 mod recurring;
 mod rent;
 mod revisions;
+mod rollback;
+mod rollback_refused;
 mod safety;
 mod since;
 mod support;

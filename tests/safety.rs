@@ -80,7 +80,7 @@ on_both! {
 }
 
 /// Holds the lock of a run as a run would, in the name of a process.
-fn hold_the_lock(env: &TestEnv, process: u32) -> Box<dyn std::any::Any> {
+pub(crate) fn hold_the_lock(env: &TestEnv, process: u32) -> Box<dyn std::any::Any> {
     let host = String::from_utf8(std::process::Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
     let name = format!("tieout {process} anna@{:.16} run other", host.trim());
     match env.database.kind {
