@@ -6,6 +6,7 @@ mod hooks;
 mod inside;
 mod migrate;
 mod past;
+mod patience;
 mod schema;
 mod sources;
 
@@ -200,22 +201,26 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
         return compare(request, archive, store, outcome);
     }
     let keys = schema::KeysOff::before(store, steps.iter().map(|s| &s.up))?;
-    store.begin()?;
-    let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
-        outcome.findings.extend(keys.dangling(store)?);
-        parse::quote(job, files, &read, &mut outcome.findings);
-        outcome.judge();
-        request.check_interrupt()?;
-        if outcome.run.status == RunStatus::Failed {
-            return Ok(());
+    let result = patience::patiently(request, outcome, store, |outcome, store| {
+        store.begin()?;
+        let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
+            outcome.findings.extend(keys.dangling(store)?);
+            parse::quote(job, files, &read, &mut outcome.findings);
+            outcome.judge();
+            request.check_interrupt()?;
+            if outcome.run.status == RunStatus::Failed {
+                return Ok(());
+            }
+            outcome.run.finished_at = now();
+            record(request, outcome, store)?;
+            store.commit()
+        });
+        if result.is_err() || outcome.run.status == RunStatus::Failed {
+            store.rollback();
+            crate::migrate::not_kept(&mut outcome.migrations);
         }
-        outcome.run.finished_at = now();
-        record(request, outcome, store)?;
-        store.commit()
+        result
     });
-    if result.is_err() || outcome.run.status == RunStatus::Failed {
-        store.rollback();
-    }
     keys.after(store).and(result)
 }
 
