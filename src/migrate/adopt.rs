@@ -5,7 +5,7 @@ use super::Step;
 use crate::error::{Result, Stop};
 use crate::script::{Object, Statement};
 use crate::store::{Shape, Store, TableShape, quote, shapes_after};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
 /// only changes rows) is never taken for done because of what stands before it.
@@ -15,7 +15,8 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
         return Ok(0);
     }
     let (shapes, why) = shapes(store, steps)?;
-    let closest = (0..shapes.len()).map(|n| (differences(&shapes, n, &actual), n));
+    let ever = ever(&shapes);
+    let closest = (0..shapes.len()).map(|n| (differences(&shapes[n], &ever, &actual), n));
     // The latest of the closest: where what a step adds is there, the step stands.
     let (differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
     if differences.is_empty() {
@@ -44,7 +45,7 @@ pub(super) fn must_stand(store: &mut Store, steps: &[Step], count: usize) -> Res
         let hint = "on PostgreSQL, let the role create a database to try the steps in (ALTER ROLE … CREATEDB); else name an earlier step with --at";
         return Err(Stop::database(message, hint));
     }
-    let differences = differences(&shapes, count, &actual);
+    let differences = differences(&shapes[count], &ever(&shapes), &actual);
     if differences.is_empty() {
         return Ok(count);
     }
@@ -90,18 +91,26 @@ fn untried(steps: &[Step], shapes: &[Shape], why: Option<&str>) -> String {
     }
 }
 
-/// How the tables that the steps are about differ from their shape after `n` steps.
-fn differences(shapes: &[Shape], n: usize, actual: &Shape) -> Vec<String> {
-    let ours: BTreeSet<&String> = shapes.iter().flat_map(Shape::keys).collect();
+/// The tables that the steps are about, and the columns that each has had.
+type Ever<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+fn ever(shapes: &[Shape]) -> Ever<'_> {
+    let mut ever = Ever::new();
+    for (table, shape) in shapes.iter().flatten() {
+        ever.entry(table).or_default().extend(shape.columns.iter().map(|c| c.name.as_str()));
+    }
+    ever
+}
+
+/// How those tables differ from a shape.
+fn differences(shape: &Shape, ever: &Ever<'_>, actual: &Shape) -> Vec<String> {
     let mut found = Vec::new();
-    for table in ours {
-        let ever: BTreeSet<&str> =
-            shapes.iter().filter_map(|s| s.get(table)).flat_map(|t| t.columns.iter().map(|c| c.name.as_str())).collect();
-        match (shapes[n].get(table), actual.get(table)) {
+    for (table, ever) in ever {
+        match (shape.get(*table), actual.get(*table)) {
             (None, None) => {}
             (Some(_), None) => found.push(format!("the table {table} is missing")),
             (None, Some(_)) => found.push(format!("the table {table} is there")),
-            (Some(should), Some(is)) => compare(table, should, is, &ever, &mut found),
+            (Some(should), Some(is)) => compare(table, should, is, ever, &mut found),
         }
     }
     found

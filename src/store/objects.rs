@@ -4,6 +4,7 @@ use super::scratch::at_once;
 use super::{ShapeColumn, Store, TableShape, quote};
 use crate::error::{Result, Stop};
 use crate::script::Object;
+use std::collections::BTreeSet;
 
 impl Store {
     /// Whether an object stands. Names without capitals fit however they are written.
@@ -146,10 +147,11 @@ impl Store {
             // What a deferred constraint still has to look at would keep the next step from altering its table.
             self.execute("SET CONSTRAINTS ALL IMMEDIATE")?;
             let deferred = "FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace WHERE c.condeferred";
-            let deferred = self.select(&["DISTINCT format('%I.%I', n.nspname, c.conname)"], deferred, &[])?;
-            let deferred: Vec<String> = deferred.into_iter().filter_map(|mut row| row[0].take()).collect();
+            let deferred = self.select(&["format('%I.%I', n.nspname, c.conname)"], deferred, &[])?;
+            let deferred: BTreeSet<String> = deferred.into_iter().filter_map(|mut row| row[0].take()).collect();
             if !deferred.is_empty() {
-                self.execute(&format!("SET CONSTRAINTS {} DEFERRED", deferred.join(", ")))?;
+                let names: Vec<String> = deferred.into_iter().collect();
+                self.execute(&format!("SET CONSTRAINTS {} DEFERRED", names.join(", ")))?;
             }
         }
         let name = self.select(&["current_setting('application_name')"], "", &[])?;

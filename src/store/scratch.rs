@@ -23,7 +23,7 @@ pub fn shapes_after(store: &mut Store, steps: &[Vec<&str>]) -> Result<Tried> {
         scratch.execute("PRAGMA foreign_keys = OFF")?;
         return Ok(each_shape(&mut scratch, steps, true));
     }
-    match Scratch::make(store) {
+    match Scratch::make(store, steps) {
         Ok(mut scratch) => {
             scratch.store.begin()?;
             Ok(each_shape(&mut scratch.store, steps, true))
@@ -94,7 +94,7 @@ struct Scratch {
 const PREFIX: &str = "tieout_scratch_";
 
 impl Scratch {
-    fn make(store: &mut Store) -> Result<Scratch> {
+    fn make(store: &mut Store, steps: &[Vec<&str>]) -> Result<Scratch> {
         let url = store.url.clone().unwrap_or_default();
         let mut beside = connected(&url)?;
         sweep(&mut beside)?;
@@ -111,12 +111,16 @@ impl Scratch {
                 return Err(stop);
             }
         };
-        // Of what the steps find there and did not make: the schema that names without one belong to, and extensions.
+        // What the steps find there and do not make: the schema that names without one belong to, and extensions.
         let schemas = "FROM unnest(current_schemas(false)) s WHERE s <> 'public'";
         let extensions = "FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plpgsql' ORDER BY e.oid";
         let mut found = scratch.beside.select(&["format('CREATE SCHEMA IF NOT EXISTS %I', s)"], schemas, &[])?;
         let make = "format('CREATE SCHEMA IF NOT EXISTS %I; CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', n.nspname, e.extname, n.nspname)";
-        found.extend(scratch.beside.select(&[make], extensions, &[])?);
+        let all = scratch.beside.select(&[make, "e.extname"], extensions, &[])?;
+        let made: String = steps.iter().flatten().filter(|sql| sql.to_lowercase().contains("create extension")).copied().collect();
+        found.extend(all.into_iter().filter(|row| row[1].as_ref().is_some_and(|name| !made.contains(name))));
+        // A fresh database knows nothing of its own size, and takes small questions for large ones.
+        scratch.store.execute("SET jit = off")?;
         for mut row in found {
             // Where one cannot be made, the step that needs it says so.
             let _ = scratch.store.execute(&row[0].take().unwrap_or_default());
