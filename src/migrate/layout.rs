@@ -43,9 +43,10 @@ fn rank(digits: &str) -> Rank {
 /// The steps below `dir` for `backend`, in their order.
 pub(super) fn find(dir: &Path, backend: &str) -> Result<Vec<Found>> {
     let mut steps = look(dir, backend)?;
-    let own = dir.join(backend);
-    if steps.is_empty() && own.is_dir() {
-        steps = look(&own, backend)?;
+    for own in folders(backend).iter().map(|name| dir.join(name)) {
+        if steps.is_empty() && own.is_dir() {
+            steps = look(&own, backend)?;
+        }
     }
     if steps.is_empty() {
         let hint = "a step is NAME/up.sql, NAME/migration.sql or a file like 0001_name.sql, each also in a folder sqlite or postgres";
@@ -64,6 +65,11 @@ pub(super) fn find(dir: &Path, backend: &str) -> Result<Vec<Found>> {
         return Err(Stop::usage(message, "number them apart: their order must be beyond doubt"));
     }
     Ok(steps.into_iter().map(|(_, _, found)| found).collect())
+}
+
+/// What people call the folder of a database.
+fn folders(backend: &str) -> &'static [&'static str] {
+    if backend == "postgres" { &["postgres", "postgresql", "pg"] } else { &["sqlite", "sqlite3"] }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +117,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Stop {
 
 fn read(path: &Path) -> Result<Source> {
     let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))?;
-    Ok(Source { file: path.to_owned(), text: text.replace("\r\n", "\n") })
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+    Ok(Source { file: path.to_owned(), text })
 }
 
 /// A step in a folder, where it is one.
 fn folder(path: &Path, name: &str, backend: &str) -> Result<Option<(Layout, Place, Found)>> {
     let file = |file: &str| -> Result<Option<Source>> {
-        let candidates = [path.join(backend).join(file), path.join(file)];
-        candidates.iter().find(|p| p.is_file()).map(|p| read(p)).transpose()
+        let mut candidates = folders(backend).iter().map(|own| path.join(own).join(file)).chain([path.join(file)]);
+        candidates.find(|p| p.is_file()).map(|p| read(&p)).transpose()
     };
     if let Some(up) = file("migration.sql")? {
         let found = Found { name: name.to_owned(), up, down: file("down.sql")?, foreign: true, ..Found::default() };
@@ -134,7 +141,7 @@ fn folder(path: &Path, name: &str, backend: &str) -> Result<Option<(Layout, Plac
         };
     };
     let Some(up) = file("up.sql")? else {
-        let other = ["sqlite", "postgres"].iter().any(|b| path.join(b).join("up.sql").is_file());
+        let other = ["sqlite", "postgres"].into_iter().flat_map(folders).any(|own| path.join(own).join("up.sql").is_file());
         if !other && !path.join("down.sql").is_file() {
             return Ok(None);
         }

@@ -10,6 +10,7 @@ mod inside;
 mod migrate;
 mod migrate_back;
 mod past;
+mod patience;
 mod plan;
 mod rehearse;
 mod rollback;

@@ -1,9 +1,10 @@
 //! The one transaction of a run: schema, rows, checks and the record of it, committed only when all of it holds.
 
+use super::patience::patiently;
 use super::{Request, inside, record, schema};
 use crate::assemble::Archive;
 use crate::error::Result;
-use crate::migrate::Step;
+use crate::migrate::{Step, not_kept};
 use crate::parse;
 use crate::report::{Outcome, RunStatus, now};
 use crate::store::Store;
@@ -30,26 +31,35 @@ pub(super) fn transact(
     unguarded: bool,
 ) -> Result<End> {
     let keys = schema::KeysOff::before(store, steps.iter().map(|s| &s.up))?;
-    store.begin()?;
-    let result = inside::load_and_check(request, archive, store, outcome, steps).and_then(|()| {
-        outcome.findings.extend(keys.dangling(store)?);
-        parse::quote(request.job, archive.files, archive.read, &mut outcome.findings);
-        outcome.judge();
-        request.check_interrupt()?;
-        if outcome.run.status == RunStatus::Failed {
-            return Ok(End::Failed);
+    let result = patiently(request, outcome, store, |outcome, store| {
+        store.begin()?;
+        let result = inside::load_and_check(request, archive, store, outcome, steps).and_then(|()| {
+            outcome.findings.extend(keys.dangling(store)?);
+            settle(request, archive, store, outcome, unguarded)
+        });
+        if !matches!(result, Ok(End::Committed)) {
+            store.rollback();
+            not_kept(&mut outcome.migrations);
         }
-        if unguarded && outcome.run.status == RunStatus::Committed {
-            return Ok(End::Unguarded);
-        }
-        outcome.run.finished_at = now();
-        record(outcome, store)?;
-        store.commit()?;
-        Ok(End::Committed)
+        result
     });
-    if !matches!(result, Ok(End::Committed)) {
-        store.rollback();
-    }
     keys.after(store)?;
     result
+}
+
+/// Commits with the record of the run, when all of it holds.
+fn settle(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome, unguarded: bool) -> Result<End> {
+    parse::quote(request.job, archive.files, archive.read, &mut outcome.findings);
+    outcome.judge();
+    request.check_interrupt()?;
+    if outcome.run.status == RunStatus::Failed {
+        return Ok(End::Failed);
+    }
+    if unguarded && outcome.run.status == RunStatus::Committed {
+        return Ok(End::Unguarded);
+    }
+    outcome.run.finished_at = now();
+    record(outcome, store)?;
+    store.commit()?;
+    Ok(End::Committed)
 }

@@ -3,6 +3,7 @@
 use super::layout::{aligned, clean, heading, line, number, table};
 use super::{Outcome, RunStatus, cache, hooks, preflight, safety, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
+use crate::migrate::{StepOutcome, Touched};
 use std::collections::BTreeMap;
 
 /// How many findings of one kind are shown in full.
@@ -150,6 +151,17 @@ fn migrations(out: &mut String, outcome: &Outcome, style: Style) {
     heading(out, style, "Schema");
     let rows: Vec<Vec<String>> = done.iter().map(|s| vec![clean(&s.name), s.status.clone()]).collect();
     table(out, &rows);
+    let touched =
+        |s: &StepOutcome, t: &Touched| vec![format!("{}:{}", clean(&s.name), t.line), t.operation.clone(), clean(&t.table), number(t.rows)];
+    let mut rows: Vec<Vec<String>> = done.iter().flat_map(|s| s.changes.iter().map(|t| touched(s, t))).collect();
+    if !rows.is_empty() {
+        rows.insert(0, ["step and line", "does", "to the table", "rows"].map(str::to_owned).to_vec());
+        line(out, "");
+        table(out, &rows);
+    }
+    for step in done {
+        step.notes.iter().for_each(|note| line(out, &format!("  {}: {}", clean(&step.name), clean(note))));
+    }
 }
 
 fn tables(out: &mut String, outcome: &Outcome, style: Style) {

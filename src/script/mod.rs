@@ -57,12 +57,12 @@ impl Script {
                     directives.push(directive);
                 }
             } else if let Some(pieces) = cut.take(piece) {
-                script.statements.push(Statement::new(sql, pieces, line, std::mem::take(&mut directives)));
+                script.statements.push(Statement::new(sql, &pieces, piece.start, line, std::mem::take(&mut directives)));
             }
         }
         let last = cut.rest();
-        if !last.is_empty() {
-            script.statements.push(Statement::new(sql, last, line, std::mem::take(&mut directives)));
+        if let Some(end) = last.last().map(|p| p.end) {
+            script.statements.push(Statement::new(sql, &last, end, line, std::mem::take(&mut directives)));
         }
         script.rest = directives;
         Ok(script)
