@@ -44,13 +44,15 @@ on_both! {
         assert_eq!(env.database.value("SELECT count(*) FROM tieout_run"), "4");
     }
 
-    fn a_run_that_applied_schema_steps_is_refused_with_their_names(env) {
+    fn a_run_whose_schema_steps_others_stand_on_is_refused_with_their_names(env) {
         crate::traps::job(env);
         env.run_job(&[]).expect_code(0);
+        env.write("rent/migrations/20260101_later/up.sql", "CREATE TABLE later (a INT);");
+        env.tieout(&["migrate", "up", "rent", "--database", &env.database.url()]).expect_code(0);
         let before = env.database.dump();
-        let outcome = tieout(env, &["rollback"], 4);
+        let outcome = tieout(env, &["rollback", "1"], 4);
         let said = outcome["findings"][0]["message"].as_str().unwrap();
-        assert!(said.contains("schema steps") && said.contains("20251004120000_natural_keys"), "{said}");
+        assert!(said.contains("20260101_later was applied later"), "{said}");
         assert_eq!(env.database.dump(), before);
     }
 

@@ -25,6 +25,15 @@ pub(super) struct Applied {
 /// stop that says where it stands.
 pub(super) fn run(store: &mut Store, step: &str, script: &StepScript) -> Result<Applied> {
     let mut applied = Applied { notes: script.vetted.notes.clone(), ..Applied::default() };
+    if script.vetted.additive {
+        // What stands otherwise is said before anything is run, and all of it: a statement that builds on it could fail first.
+        for statement in &script.vetted.script.statements {
+            leave_out(store, step, script, statement, &mut applied).map_err(|stop| placed(step, script, statement.line, stop))?;
+        }
+        if !applied.findings.is_empty() {
+            return Ok(applied);
+        }
+    }
     let keeps: Vec<(usize, &Keep)> =
         script.vetted.script.directives().filter_map(|d| if let Says::Keeps(k) = &d.says { Some((d.line, k)) } else { None }).collect();
     let mut before = Vec::new();

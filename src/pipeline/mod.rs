@@ -12,6 +12,7 @@ mod migrate_back;
 mod past;
 mod patience;
 mod plan;
+mod record;
 mod rehearse;
 mod rollback;
 mod schema;
@@ -23,17 +24,18 @@ pub use rollback::{Rollback, roll_back};
 use crate::assemble::Archive;
 use crate::discover::{SourceFile, discover};
 use crate::error::{Result, Stop};
-use crate::evidence::{Finding, Severity, Subject};
+use crate::evidence::{Finding, Severity};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
 use crate::preflight::{self, Intent};
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
-use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
+use crate::store::{Lock, Store, Target};
 pub use around::Guard;
 pub use migrate::Way;
 pub use plan::Plan;
+use record::{record, record_again, record_failure, record_files};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -313,82 +315,6 @@ fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outco
     store.begin()?;
     let recorded = record_files(outcome, store).and_then(|_| record(outcome, store)).and_then(|()| store.commit());
     recorded.inspect_err(|_| store.rollback())
-}
-
-/// Records run, checks and findings. The files are recorded where rows refer to them, before the load.
-fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
-    let run = &outcome.run;
-    let id = run.id.unwrap_or_default();
-    store.record_evidence(id, &outcome.checks, &outcome.findings)?;
-    let report = serde_json::to_string(outcome).unwrap_or_default();
-    store.record_run(&RunRecord {
-        id,
-        job: &run.job,
-        job_sha256: &run.job_sha256,
-        command: &run.command,
-        status: run.status.word(),
-        exit_code: outcome.exit_code,
-        started_at: &run.started_at,
-        finished_at: &run.finished_at,
-        database: &run.database,
-        report: &report,
-    })
-}
-
-/// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
-fn record_failure(outcome: &mut Outcome, store: &mut Store) {
-    outcome.run.finished_at = now();
-    outcome.compare();
-    let result = store.begin().and_then(|()| {
-        store.ensure_own_tables()?;
-        record_files(outcome, store)?;
-        record(outcome, store)?;
-        store.commit()
-    });
-    if let Err(stop) = result {
-        store.rollback();
-        let message = format!("the failed run could not be recorded: {}", stop.message);
-        outcome.findings.push(Finding::new(
-            Severity::Warning,
-            Subject::Database,
-            "not-recorded",
-            message,
-            "this report is the only record of it",
-        ));
-    }
-}
-
-/// Records the report of a run once more, when something was added after it was recorded.
-fn record_again(outcome: &mut Outcome, store: &mut Store) {
-    let report = serde_json::to_string(outcome).unwrap_or_default();
-    let result = store.begin().and_then(|()| {
-        store.replace_report(outcome.run.id.unwrap_or_default(), &report)?;
-        store.commit()
-    });
-    if let Err(stop) = result {
-        store.rollback();
-        let message = format!("what was done after the run could not be recorded: {}", stop.message);
-        let hint = "this report is the only record of it";
-        outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "not-recorded", message, hint));
-    }
-}
-
-/// Records the files of the run; gives their ids.
-fn record_files(outcome: &Outcome, store: &mut Store) -> Result<Vec<i64>> {
-    let records: Vec<FileRecord<'_>> = outcome
-        .sources
-        .iter()
-        .map(|s| FileRecord {
-            source: &s.source,
-            path: &s.path,
-            sha256: &s.sha256,
-            size: s.size,
-            encoding: &s.encoding,
-            status: &s.status,
-            rest_sha256: s.rest_sha256.as_deref(),
-        })
-        .collect();
-    store.record_files(outcome.run.id.unwrap_or_default(), &records)
 }
 
 /// The folder that relative patterns start from: the one named, else the job file's.
