@@ -3,13 +3,14 @@
 use super::plan::digest_of;
 use super::schema::KeysOff;
 use super::{Command, Guard, Progress, Request, by_backup, hooks, migrate_back, record, record_failure};
+use crate::backup::record_of;
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::report::{self, Outcome, RunStatus, now};
-use crate::store::{Lock, PastRun, Store, Target};
+use crate::store::{Fingerprint, Lock, PastRun, Scope, Store, Target};
 use crate::undo;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to roll back.
@@ -193,11 +194,21 @@ fn way(request: &Rollback<'_>, store: &mut Store, past: &PastRun) -> Result<Way>
             if same {
                 return Ok(Way::Backup(backup));
             }
-            let message = format!("{}; and somebody wrote since, which restoring the backup {backup} would lose", stop.message);
+            let lost = lost(store, &backup)?;
+            let message = format!("{}; and somebody wrote since, which restoring the backup {backup} would lose: {lost}", stop.message);
             Err(Stop::new(Subject::Check, message, "say --by-backup if that may be lost; what is there now is backed up first"))
         }
         _ => Ok(Way::Backup(backup)),
     }
+}
+
+/// What the tables hold now, against a backup, in a sentence.
+fn lost(store: &mut Store, backup: &str) -> Result<String> {
+    let now = store.fingerprint(Scope::Users)?;
+    let held = record_of(Path::new(backup))?.map(|record| record.tables).unwrap_or_default();
+    let held = held.into_iter().filter(|(table, _)| !table.starts_with("tieout_")).collect();
+    let differences = Fingerprint { tables: held, ..Fingerprint::default() }.differing_contents(&now);
+    Ok(if differences.is_empty() { "changes of the schema".into() } else { differences.join("; ") })
 }
 
 /// Plans, and says so.

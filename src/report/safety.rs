@@ -18,8 +18,20 @@ pub(super) fn section(out: &mut String, outcome: &Outcome, style: Style) {
     let Some(rehearsal) = &outcome.rehearsal else { return };
     heading(out, style, "Rehearsed on a copy");
     line(out, &format!("  schema, rows and checks took {}.{:03} s", rehearsal.milliseconds / 1000, rehearsal.milliseconds % 1000));
-    schema(out, rehearsal, style);
-    changes(out, rehearsal);
+    // Whoever runs it has seen the plan, or may look at it; whoever plans wants to see all.
+    if style.verbose || outcome.run.command == "plan" {
+        schema(out, rehearsal, style);
+        changes(out, rehearsal);
+    } else {
+        line(
+            out,
+            &format!(
+                "  {} definitions and the rows of {} tables became others; -v shows them",
+                rehearsal.schema.len(),
+                rehearsal.tables.len()
+            ),
+        );
+    }
     line(out, &format!("  {}", way_back(rehearsal)));
     for loss in &rehearsal.way_back.losses {
         line(out, &format!("    {}", clean(loss)));

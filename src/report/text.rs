@@ -93,8 +93,8 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
         RunStatus::Planned => "planned",
     };
     line(out, &style.paint(code, words));
-    let number = run.id.map_or(String::new(), |id| format!(" {id}"));
-    line(out, &format!("{} · run{number} · {status} · {}", clean(&run.job), clean(&run.database)));
+    let number = run.id.map_or(run.command.clone(), |id| format!("run {id}"));
+    line(out, &format!("{} · {number} · {status} · {}", clean(&run.job), clean(&run.database)));
     if style.verbose {
         line(
             out,
