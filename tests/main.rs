@@ -7,6 +7,7 @@ mod broken;
 mod cache;
 mod checks;
 mod cli;
+mod conservation;
 mod contributing;
 mod faults;
 mod hooks;
