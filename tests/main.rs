@@ -7,6 +7,7 @@ mod checks;
 mod cli;
 mod contributing;
 mod faults;
+mod foreign;
 mod hooks;
 mod house;
 mod init;
