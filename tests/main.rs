@@ -24,5 +24,6 @@ mod rent;
 mod revisions;
 mod safety;
 mod since;
+mod steps;
 mod support;
 mod traps;
