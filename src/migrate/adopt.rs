@@ -3,7 +3,7 @@
 
 use super::Step;
 use crate::error::{Result, Stop};
-use crate::script::{Object, Statement};
+use crate::script::{Object, Says, Statement};
 use crate::store::{Shape, Store, TableShape, quote, shapes_after};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,16 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     let ever = ever(&shapes);
     let closest = (0..shapes.len()).map(|n| (differences(&shapes[n], &ever, &actual), n));
     // The latest of the closest: where what a step adds is there, the step stands.
-    let (differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    let (mut differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    // Else a step may say itself what it does where its tables stand, however they are.
+    let without_asked = (0..shapes.len()).rev().find(|at| {
+        let asked: BTreeSet<String> = steps[*at..].iter().flat_map(asks_about).collect();
+        let rest = ever.iter().filter(|(table, _)| !asked.contains(&table.to_lowercase()));
+        self::differences(&shapes[*at], &rest.map(|(table, columns)| (*table, columns.clone())).collect(), &actual).is_empty()
+    });
+    if let Some(at) = without_asked.filter(|_| !differences.is_empty()) {
+        (differences, n) = (Vec::new(), at);
+    }
     if differences.is_empty() {
         while n > 0 && shapes[n] == shapes[n - 1] {
             n -= 1;
@@ -34,6 +43,22 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
         ),
         "bring the tables to that shape, or correct the migrations, and run again; nothing was written",
     ))
+}
+
+/// The tables that a step's own conditions ask about, in small letters.
+fn asks_about(step: &Step) -> Vec<String> {
+    let mut tables = Vec::new();
+    for statement in &step.up.vetted.script.statements {
+        for directive in &statement.directives {
+            if let Says::Only(condition) = &directive.says {
+                tables.extend(match &condition.object {
+                    Object::Table(table) | Object::Column(table, _) => Some(table.to_lowercase()),
+                    _ => statement.on_table().or_else(|| statement.altered_table()).map(|table| table.to_lowercase()),
+                });
+            }
+        }
+    }
+    tables
 }
 
 /// That the first `count` steps stand, those too that leave no shape, because somebody says so: the shapes must agree.

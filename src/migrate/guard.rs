@@ -37,6 +37,12 @@ pub(super) struct Terms {
 /// Looks at a script.
 pub(super) fn vet(script: Script, terms: Terms) -> Result<Vetted, Wrong> {
     let mut vetted = Vetted { script, additive: terms.additive, outside: terms.outside, ..Vetted::default() };
+    for wrong in std::mem::take(&mut vetted.script.doubtful) {
+        if !terms.foreign {
+            return Err(wrong);
+        }
+        vetted.notes.push(format!("line {} is taken for a comment: {}", wrong.line, wrong.message));
+    }
     for directive in vetted.script.directives() {
         match &directive.says {
             Says::Kind(Kind::Additive) => vetted.additive = true,
@@ -312,6 +318,8 @@ mod tests {
         assert!(!found.outside && found.foreign_keys_off, "SQLite needs only its foreign keys off");
         let pairs = "BEGIN; SELECT 1; COMMIT;\nBEGIN; SAVEPOINT a; SELECT 2; ROLLBACK TO a; COMMIT;";
         assert_eq!(vetted(pairs, "postgres", true).unwrap().script.statements.len(), 4);
+        let doubtful = "CREATE TABLE t (\n-- if: a is there\na INT) -- kind: of odd";
+        assert!(vetted(doubtful, "sqlite", true).unwrap().notes.len() == 2 && vetted(doubtful, "sqlite", false).is_err());
         for nested in ["BEGIN; BEGIN; SELECT 1; COMMIT", "COMMIT; BEGIN", "BEGIN; SELECT 1; ROLLBACK", "BEGIN; SELECT 1; COMMIT AND CHAIN"]
         {
             assert!(vetted(nested, "postgres", true).is_err(), "{nested}");

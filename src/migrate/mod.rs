@@ -23,7 +23,8 @@ pub struct StepOutcome {
     pub name: String,
     /// SHA-256 of its SQL.
     pub sha256: String,
-    /// `applied` by this run, `adopted` as found, `recorded` by an earlier run, `undone` by this run, `pending`.
+    /// `applied` by this run, `adopted` as found, `recorded` by an earlier run, `undone` by this run; `failed`, `pending`, and
+    /// `rolled back` with the one that failed.
     pub status: String,
     /// What was left out, made again or decided, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -205,8 +206,7 @@ pub fn bring_down(store: &mut Store, job: &str, steps: &[(RecordedStep, Option<S
 pub fn not_kept(steps: &mut [StepOutcome]) {
     for step in steps.iter_mut() {
         match step.status.as_str() {
-            "applied" | "adopted" => step.status = "pending".into(),
-            "undone" => step.status = "recorded".into(),
+            "applied" | "adopted" | "undone" => step.status = "rolled back".into(),
             _ => {}
         }
     }

@@ -4,7 +4,6 @@ use super::scratch::at_once;
 use super::{ShapeColumn, Store, TableShape, quote};
 use crate::error::{Result, Stop};
 use crate::script::Object;
-use std::collections::BTreeSet;
 
 impl Store {
     /// Whether an object stands. Names without capitals fit however they are written.
@@ -144,21 +143,31 @@ impl Store {
             return self.execute(SQLITE_SCRIPT_SETTINGS);
         }
         if !outside {
-            // What a deferred constraint still has to look at would keep the next step from altering its table.
-            self.execute("SET CONSTRAINTS ALL IMMEDIATE")?;
-            let deferred = "FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace WHERE c.condeferred";
-            let deferred = self.select(&["format('%I.%I', n.nspname, c.conname)"], deferred, &[])?;
-            let deferred: BTreeSet<String> = deferred.into_iter().filter_map(|mut row| row[0].take()).collect();
-            if !deferred.is_empty() {
-                let names: Vec<String> = deferred.into_iter().collect();
-                self.execute(&format!("SET CONSTRAINTS {} DEFERRED", names.join(", ")))?;
-            }
+            self.settle_constraints()?;
         }
         let name = self.select(&["current_setting('application_name')"], "", &[])?;
         let name = name.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
         self.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DISCARD TEMP")?;
         self.set_session()?;
         self.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)]).map(drop)
+    }
+}
+
+impl Store {
+    /// Has deferred constraints look at what was written: else the next step could not alter its table. By name, since for
+    /// `ALL` those that are made later count as well, and each is then deferred or not as it was made to be.
+    fn settle_constraints(&mut self) -> Result<()> {
+        let name = "format('%I.%I', n.nspname, c.conname)";
+        let from = "FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace GROUP BY 1";
+        let sets = [("bool_or(c.condeferrable)", "IMMEDIATE"), ("bool_and(c.condeferrable) AND bool_or(c.condeferred)", "DEFERRED")];
+        for (which, how) in sets {
+            let from = format!("FROM (SELECT {name} AS name {from} HAVING {which}) s");
+            let names: Vec<String> = self.select(&["s.name"], &from, &[])?.into_iter().filter_map(|mut row| row[0].take()).collect();
+            if !names.is_empty() {
+                self.execute(&format!("SET CONSTRAINTS {} {how}", names.join(", ")))?;
+            }
+        }
+        Ok(())
     }
 }
 

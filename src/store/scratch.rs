@@ -56,13 +56,18 @@ fn each_shape(store: &mut Store, steps: &[Vec<&str>], apart: bool) -> Tried {
 fn shape_after(store: &mut Store, step: &[&str], apart: bool) -> Result<Shape> {
     for sql in step.iter().filter(|sql| !is_of_the_server(sql)) {
         store.execute(&at_once(sql))?;
+        // What was added to an enumeration can be used when it is committed. All else is not, so that nothing that belongs
+        // to the whole server stays.
+        if apart && store.is_postgres() && sql.to_lowercase().contains("add value") {
+            store.commit()?;
+            store.begin()?;
+        }
     }
     if apart {
         store.end_script(false)?;
-        // The next step may use what this one added to an enumeration only when it is committed.
-        if store.is_postgres() && step.iter().any(|sql| sql.to_lowercase().contains("add value")) {
-            store.commit()?;
-            store.begin()?;
+        if store.is_postgres() {
+            // A fresh database knows nothing of its own size, and takes small questions for large ones.
+            store.execute("SET jit = off")?;
         }
     }
     store.shape()
@@ -119,8 +124,6 @@ impl Scratch {
         let all = scratch.beside.select(&[make, "e.extname"], extensions, &[])?;
         let made: String = steps.iter().flatten().filter(|sql| sql.to_lowercase().contains("create extension")).copied().collect();
         found.extend(all.into_iter().filter(|row| row[1].as_ref().is_some_and(|name| !made.contains(name))));
-        // A fresh database knows nothing of its own size, and takes small questions for large ones.
-        scratch.store.execute("SET jit = off")?;
         for mut row in found {
             // Where one cannot be made, the step that needs it says so.
             let _ = scratch.store.execute(&row[0].take().unwrap_or_default());
