@@ -27,6 +27,7 @@ mod recurring;
 mod rent;
 mod revisions;
 mod rollback;
+mod rollback_again;
 mod rollback_refused;
 mod safety;
 mod since;

@@ -257,58 +257,6 @@ options = { delimiter = ";", decimal = "," }
         assert_eq!(env.database.value("SELECT meter FROM reading"), "app");
     }
 
-    fn a_replay_is_undone_and_can_be_made_again(env) {
-        crate::quarantine::job(env);
-        let run = |args: &[&str]| tieout(env, args, 0);
-        run(&["run", "bank"]);
-        let first = env.database.dump();
-        let text: String = crate::quarantine::BANK.iter().map(|b| if b.is_ascii() { *b as char } else { 'o' }).collect();
-        env.write("bank/bank.csv", text.replace("2025-02-30", "2025-02-28"));
-        run(&["import", "bank", "--replay", "1"]);
-        let second = env.database.dump();
-        assert_ne!(first, second);
-        run(&["rollback"]);
-        assert_eq!(env.database.dump(), first);
-        tieout(env, &["import", "bank", "--replay", "2"], 2);
-        run(&["import", "bank", "--replay", "1"]);
-        assert_eq!(env.database.dump(), second);
-    }
-
-    fn balances_open_with_what_stands(env) {
-        env.write("shop/a.csv", "id,total\n1,10\n2,20\n");
-        env.write("shop/tieout.toml", r#"[job]
-name = "shop"
-[[table]]
-name = "invoice"
-key = ["id"]
-columns = [{ name = "id", type = "text" }, { name = "total", type = "decimal(9,2)" }]
-[[source]]
-name = "a"
-format = "csv"
-table = "invoice"
-files = ["a.csv"]
-columns = { id = "id", total = "total" }
-[[check]]
-name = "forward"
-kind = "roll-forward"
-of = "invoice.total"
-"#);
-        let run = || {
-            let outcome = tieout(env, &["import", "shop"], 0);
-            let forward = outcome["checks"].as_array().unwrap().iter().rfind(|c| c["name"] == "forward").unwrap();
-            (forward["status"].as_str().unwrap().to_owned(), forward["actual"].as_str().unwrap().to_owned())
-        };
-        run();
-        env.write("shop/a.csv", "id,total\n1,10\n2,25\n3,30\n");
-        assert_eq!(run(), ("match".into(), "65".into()));
-        assert_eq!(run(), ("match".into(), "65".into()));
-        tieout(env, &["rollback"], 0);
-        assert_eq!(run(), ("match".into(), "65".into()));
-        tieout(env, &["rollback"], 0);
-        tieout(env, &["rollback"], 0);
-        assert_eq!(run().0, "derived", "there is nothing to open with");
-    }
-
     fn hooks_run_where_the_job_is_named(env) {
         job(env);
         import(env);
