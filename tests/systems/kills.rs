@@ -114,7 +114,7 @@ fn a_damaged_backup_is_never_called_one_and_stops_the_run() {
     std::fs::set_permissions(&bin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let before = env.database.dump();
     let path = format!("{}:{}", env.path("bin").display(), std::env::var("PATH").unwrap());
-    let run = env.tieout_with(&["run", "rent", "--database", &env.database.url(), "--json"], &[("PATH", &path)]).expect_code(4);
+    let run = env.tieout_with(&[("PATH", &path)], &["run", "rent", "--database", &env.database.url(), "--json"]).expect_code(4);
     let outcome = run.json();
     assert!(outcome["backup"].is_null(), "{outcome:#}");
     assert_eq!(env.database.dump(), before);
