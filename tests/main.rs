@@ -18,6 +18,7 @@ mod mutation;
 mod outputs;
 mod own_files;
 mod parse;
+mod plan;
 mod phenomena;
 mod preflight;
 mod quarantine;
