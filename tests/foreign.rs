@@ -58,7 +58,8 @@ const LAYOUTS: [(&str, Layout); 4] = [
     ("goose", |at, step| {
         let how = if step.outside { "-- +goose NO TRANSACTION\n" } else { "" };
         let sql = step.sql.trim_start_matches('\u{feff}');
-        let text = format!("{how}-- +goose Up\n-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE nowhere;\n");
+        let text =
+            format!("{how}-- +goose Up\n-- +goose StatementBegin\n{sql}\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE nowhere;\n");
         vec![(format!("{:05}_{}.sql", at + 1, step.name), text)]
     }),
 ];
@@ -113,7 +114,8 @@ impl Database {
     pub(crate) fn schema(&self) -> String {
         match self.kind {
             Kind::Sqlite => {
-                let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE tbl_name NOT LIKE 'tieout!_%' ESCAPE '!' ORDER BY 1, 2";
+                let sql =
+                    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE tbl_name NOT LIKE 'tieout!_%' ESCAPE '!' ORDER BY 1, 2";
                 self.rows(sql).into_iter().map(|row| row.join("|")).collect::<Vec<_>>().join("\n")
             }
             Kind::Postgres => {

@@ -203,7 +203,8 @@ fn the_family_is_whole(env: &TestEnv) {
     assert_eq!(db.value("SELECT seq FROM sqlite_sequence WHERE name = 'parent'"), "70", "a number that was given is not given again");
     assert_eq!(db.value("SELECT count(*) FROM log"), "0");
     assert_eq!(db.rows("SELECT name FROM named ORDER BY 1"), [["a"], ["b"]]);
-    let objects = db.rows("SELECT name FROM sqlite_schema WHERE type IN ('index', 'trigger', 'view') AND tbl_name IN ('parent', 'named') ORDER BY 1");
+    let objects =
+        db.rows("SELECT name FROM sqlite_schema WHERE type IN ('index', 'trigger', 'view') AND tbl_name IN ('parent', 'named') ORDER BY 1");
     assert_eq!(objects, [["named"], ["parent_gone"], ["parent_name"]]);
     db.execute("PRAGMA foreign_keys = ON; DELETE FROM parent WHERE id = 2");
     assert_eq!(db.value("SELECT count(*) FROM child"), "1", "children still refer to the table");
@@ -230,7 +231,8 @@ fn another_tools_step_that_makes_a_table_anew_keeps_the_rows_and_says_what_it_dr
     let outcome = env.tieout(&["migrate", "up", "--dir", "other", "--database", &env.database.url(), "--json"]).expect_code(0).json();
     let gone: Vec<&Value> = outcome["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "went-with-table").collect();
     assert_eq!(gone.len(), 2, "{outcome}");
-    env.database.execute("CREATE INDEX parent_name ON parent (name); CREATE TRIGGER parent_gone AFTER DELETE ON parent BEGIN SELECT 1; END");
+    env.database
+        .execute("CREATE INDEX parent_name ON parent (name); CREATE TRIGGER parent_gone AFTER DELETE ON parent BEGIN SELECT 1; END");
     the_family_is_whole(&env);
 }
 
@@ -242,7 +244,9 @@ fn a_table_that_cannot_be_made_whole_again_is_refused() {
     let message = |outcome: &Value| finding(outcome, "database")["message"].as_str().unwrap().to_owned();
     let refused = up(&env, "1_anew", ANEW, 4);
     assert!(message(&refused).contains("the index parent_old went with the table parent and cannot be made again"), "{refused}");
-    let view = format!("DROP INDEX parent_old;\n{ANEW}").replace("name TEXT NOT NULL", "title TEXT NOT NULL").replace("DROP TABLE", "DROP INDEX parent_name; DROP TRIGGER parent_gone; DROP TABLE");
+    let view = format!("DROP INDEX parent_old;\n{ANEW}")
+        .replace("name TEXT NOT NULL", "title TEXT NOT NULL")
+        .replace("DROP TABLE", "DROP INDEX parent_name; DROP TRIGGER parent_gone; DROP TABLE");
     assert!(message(&up(&env, "1_anew", &view, 4)).contains("a view or trigger does not fit"));
     let dangling = ANEW.replace("FROM parent;", "FROM parent WHERE id = 1;").replace("CREATE TABLE", "DROP INDEX parent_old; CREATE TABLE");
     let refused = up(&env, "1_anew", &dangling, 1);

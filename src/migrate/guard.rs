@@ -320,7 +320,8 @@ mod tests {
         assert_eq!(vetted(pairs, "postgres", true).unwrap().script.statements.len(), 4);
         let doubtful = "CREATE TABLE t (\n-- if: a is there\na INT) -- kind: of odd";
         assert!(vetted(doubtful, "sqlite", true).unwrap().notes.len() == 2 && vetted(doubtful, "sqlite", false).is_err());
-        for nested in ["BEGIN; BEGIN; SELECT 1; COMMIT", "COMMIT; BEGIN", "BEGIN; SELECT 1; ROLLBACK", "BEGIN; SELECT 1; COMMIT AND CHAIN"] {
+        for nested in ["BEGIN; BEGIN; SELECT 1; COMMIT", "COMMIT; BEGIN", "BEGIN; SELECT 1; ROLLBACK", "BEGIN; SELECT 1; COMMIT AND CHAIN"]
+        {
             assert!(vetted(nested, "postgres", true).is_err(), "{nested}");
         }
         let enumeration = "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'odd';\nALTER TABLE t ALTER a SET DEFAULT 'odd'";

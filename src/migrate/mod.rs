@@ -216,7 +216,10 @@ pub fn not_kept(steps: &mut [StepOutcome]) {
 pub fn forget_begun(store: &mut Store, job: &str, name: &str) -> Result<()> {
     match store.recorded_steps(job)?.iter().find(|row| row.name == name) {
         Some(row) if row.kind == "begun" => store.forget_step(job, name),
-        Some(_) => Err(Stop::usage(format!("the step {name} was not only begun, it is done"), "leave `--again` out; `tieout migrate down` takes a step back")),
+        Some(_) => Err(Stop::usage(
+            format!("the step {name} was not only begun, it is done"),
+            "leave `--again` out; `tieout migrate down` takes a step back",
+        )),
         None => Err(Stop::usage(format!("the step {name} was not begun"), "leave `--again` out")),
     }
 }

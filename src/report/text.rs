@@ -144,9 +144,8 @@ fn migrations(out: &mut String, outcome: &Outcome, style: Style) {
     heading(out, style, "Schema");
     let rows: Vec<Vec<String>> = done.iter().map(|s| vec![clean(&s.name), s.status.clone()]).collect();
     table(out, &rows);
-    let touched = |s: &StepOutcome, t: &Touched| {
-        vec![format!("{}:{}", clean(&s.name), t.line), t.operation.clone(), clean(&t.table), number(t.rows)]
-    };
+    let touched =
+        |s: &StepOutcome, t: &Touched| vec![format!("{}:{}", clean(&s.name), t.line), t.operation.clone(), clean(&t.table), number(t.rows)];
     let mut rows: Vec<Vec<String>> = done.iter().flat_map(|s| s.changes.iter().map(|t| touched(s, t))).collect();
     if !rows.is_empty() {
         rows.insert(0, ["step and line", "does", "to the table", "rows"].map(str::to_owned).to_vec());

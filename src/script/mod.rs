@@ -174,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_statement_keeps_what_stands_before_its_semicolon() {
-        assert_eq!(cut("CREATE INDEX i ON t (a) -- why\n; SELECT 1 -- end", Grammar::Sqlite), ["CREATE INDEX i ON t (a) -- why\n", "SELECT 1"]);
+        assert_eq!(
+            cut("CREATE INDEX i ON t (a) -- why\n; SELECT 1 -- end", Grammar::Sqlite),
+            ["CREATE INDEX i ON t (a) -- why\n", "SELECT 1"]
+        );
     }
 
     #[test]

@@ -32,7 +32,6 @@ pub use url::Target;
 
 use crate::error::{Result, Stop};
 use connection::AnyConnection;
-use lock::LOCK_TIMEOUT;
 use diesel::backend::Backend;
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::deserialize::QueryableByName;
@@ -41,6 +40,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
+use lock::LOCK_TIMEOUT;
 
 /// How a session with PostgreSQL is set. A run that was killed must not hold its lock until its statement ends: since version
 /// 14 the server can be told to look.

@@ -70,7 +70,8 @@ impl Store {
         let whole = before.iter().any(|rebuild| rebuild.remade.whole);
         for rebuild in before {
             for (kind, name, sql) in &rebuild.objects {
-                let stands = !self.select(&["1"], "FROM sqlite_master WHERE type = $1 AND name = $2", &[Some(kind), Some(name)])?.is_empty();
+                let stands =
+                    !self.select(&["1"], "FROM sqlite_master WHERE type = $1 AND name = $2", &[Some(kind), Some(name)])?.is_empty();
                 let on_purpose = dropped.iter().any(|(k, n)| k.eq_ignore_ascii_case(kind) && n.eq_ignore_ascii_case(name));
                 let words = format!("the {kind} {name} went with the table {}", rebuild.remade.table);
                 if stands || on_purpose {
