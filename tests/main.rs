@@ -14,6 +14,7 @@ mod foreign;
 mod hooks;
 mod house;
 mod init;
+mod migrate;
 mod mutation;
 mod outputs;
 mod own_files;
