@@ -129,7 +129,7 @@ on_both! {
     }
 
     fn what_is_written_though_every_file_is_the_same_is_backed_up_before(env) {
-        env.copy_fixture("rent");
+        crate::traps::job(env);
         env.run_job(&[]).expect_code(0);
         assert!(!env.path("tieout-backups").exists(), "an empty database has nothing to lose");
         env.run_job(&[]).expect_code(0);
@@ -144,7 +144,10 @@ on_both! {
 
 /// The step as it was meant.
 fn job_is_right(env: &TestEnv) {
-    env.write("job/migrations/0001_label/up.sql", "-- expect: UPDATE point_info 2\nUPDATE point_info SET label = 'roof' WHERE kind = 'solar';");
+    env.write(
+        "job/migrations/0001_label/up.sql",
+        "-- expect: UPDATE point_info 2\nUPDATE point_info SET label = 'roof' WHERE kind = 'solar';",
+    );
     tell(env, &["run", "job"], 0);
     assert_eq!(env.database.value("SELECT count(*) FROM point_info WHERE label = 'roof'"), "2");
 }

@@ -147,8 +147,7 @@ fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
     assert!(said["hint"].as_str().unwrap().contains("another program holds a lock"), "{said}");
     let message = said["message"].as_str().unwrap();
     assert!(
-        message.contains("it was tried 3 times; locks are held by process ")
-            && message.contains("user tieout), in a transaction since "),
+        message.contains("it was tried 3 times; locks are held by process ") && message.contains("user tieout), in a transaction since "),
         "{said}"
     );
     let read_back = outcome["checks"].as_array().unwrap().iter().filter(|c| c["name"] == "read-back" && c["group"] == "Tenant").count();

@@ -3,7 +3,7 @@
 use super::{folder, go_on};
 use crate::error::{Result, Stop, io_words};
 use crate::exec::{Ended, How, Program};
-use crate::store::{BEGIN, Target};
+use crate::store::{BEGIN, Target, session_name};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -125,7 +125,8 @@ impl Access {
 fn environment() -> Vec<(String, String)> {
     let wanted = |name: &str| name.starts_with("PG") || name.starts_with("KRB5") || ["HOME", "USER", "LOGNAME", "PATH"].contains(&name);
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    ours.filter(|(name, _)| wanted(name)).chain([("LC_ALL".to_owned(), "C.UTF-8".to_owned())]).collect()
+    let own = [("LC_ALL".to_owned(), "C.UTF-8".to_owned()), ("PGAPPNAME".to_owned(), session_name("backup"))];
+    ours.filter(|(name, _)| wanted(name) && name != "PGAPPNAME").chain(own).collect()
 }
 
 fn run(program: &Path, arguments: &[&str], folder: &Path, access: &Access, input: Box<dyn Read + Send>, stop: &dyn Fn() -> bool) -> Ended {

@@ -70,6 +70,7 @@ impl Lock {
         loop {
             let got = store.select(&["pg_try_advisory_lock($1::bigint)"], "", &[Some(&ADVISORY.to_string())])?;
             if got.first().and_then(|row| row[0].as_deref()) == Some("true") {
+                store.end_the_dead()?;
                 return Ok(Lock(None));
             }
             let from = "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
@@ -100,7 +101,31 @@ impl Drop for Lock {
     }
 }
 
+/// What a session of this process is called, in words that PostgreSQL keeps: whose it is can be told when the process is gone.
+pub fn session_name(doing: &str) -> String {
+    Holder::ourselves(doing).name(NAME)
+}
+
 impl Store {
+    /// Ends the sessions that killed runs of this machine left: a dump that goes on without the run it was for holds locks.
+    fn end_the_dead(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let from =
+                "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'tieout %'";
+            let sessions = self.select(&["pid", "application_name"], from, &[])?.into_iter().map(super::shape::texts::<2>);
+            let dead: Vec<String> =
+                sessions.filter(|[_, name]| Holder::read(name).is_some_and(|h| h.is_gone())).map(|[pid, _]| pid).collect();
+            if dead.is_empty() || begin.elapsed() > PATIENCE {
+                return Ok(());
+            }
+            for pid in &dead {
+                self.select(&["pg_terminate_backend(CAST($1 AS int))"], "", &[Some(pid)])?;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Who holds locks on tables in an open transaction for longer than we waited, in words; empty where the database does
     /// not tell. To be asked outside a transaction.
     pub fn holders(&mut self) -> String {

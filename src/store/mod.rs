@@ -33,7 +33,7 @@ pub use contents::Listing;
 pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
-pub use lock::{Lock, PAUSES};
+pub use lock::{Lock, PAUSES, session_name};
 pub use own::{FileRecord, RunRecord, Written};
 pub use rebuild::{Rebuild, Remade};
 pub use rejects::Quarantined;
@@ -141,6 +141,8 @@ impl Store {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
                 let mut store = Store { connection: AnyConnection::Postgres(connection), url: Some(url.clone()) };
                 store.set_session()?;
+                let name = session_name("session");
+                store.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)])?;
                 Ok(store)
             }
         }
