@@ -78,6 +78,7 @@ const NO_CODES: &[&str] = &[
     "after-rollback",
     "after-run",
     "read-only",
+    "outside-transaction",
 ];
 
 #[test]
