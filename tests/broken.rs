@@ -81,6 +81,7 @@ const NO_CODES: &[&str] = &[
     "after-run",
     "read-only",
     "verify-full",
+    "outside-transaction",
 ];
 
 #[test]

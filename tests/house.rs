@@ -111,7 +111,9 @@ fn every_format_is_fuzzed() {
 
 #[test]
 fn sql_quotes_names_by_the_one_function() {
-    for (path, text) in sources().iter().filter(|(p, _)| p.starts_with("src") && !p.starts_with("src/store")) {
+    // `script` reads the SQL of others, and speaks none.
+    let speaks_none = |p: &Path| p.starts_with("src") && !p.starts_with("src/store") && !p.starts_with("src/script");
+    for (path, text) in sources().iter().filter(|(p, _)| speaks_none(p)) {
         for word in ["SELECT ", "INSERT ", "UPDATE ", "DELETE "] {
             assert!(!product(text).contains(word), "{} speaks SQL outside the store: {word}", path.display());
         }

@@ -15,6 +15,7 @@ mod hooks;
 mod house;
 mod init;
 mod migrate;
+mod migrations_page;
 mod mutation;
 mod outputs;
 mod own_files;

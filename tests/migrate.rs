@@ -18,7 +18,7 @@ fn statuses(outcome: &Value) -> Vec<&str> {
 }
 
 #[track_caller]
-fn stopped<'a>(outcome: &'a Value, words: &str, hint: &str) {
+fn stopped(outcome: &Value, words: &str, hint: &str) {
     let found = outcome["findings"].as_array().unwrap().iter().find(|f| f["severity"] == "error").unwrap();
     let text = |key: &str| found[key].as_str().unwrap().to_owned();
     assert!(text("message").contains(words) && text("hint").contains(hint), "{found}");
@@ -269,6 +269,39 @@ fn a_step_outside_a_transaction_is_run_alone_and_never_forgotten() {
     assert_eq!(statuses(&migrate(&env, &["up", "--again", "2_i"]).expect_code(0).json()), ["recorded", "applied", "applied"]);
     assert_eq!(statuses(&migrate(&env, &["down", "--all"]).expect_code(0).json()), ["undone"; 3]);
     assert_eq!(env.database.tables(), Vec::<String>::new());
+}
+
+#[test]
+fn a_role_that_may_make_no_database_is_told_what_cannot_be_tried() {
+    let env = TestEnv::new(Kind::Postgres);
+    let role = format!("modest_{}", env.database.value("SELECT current_database()"));
+    env.database.execute(&format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; SET ROLE {role}; CREATE TABLE a (n INTEGER); CREATE TABLE b (n INTEGER)"));
+    let url = env.database.url();
+    let modest = url.replace("tieout@", &format!("{role}@"));
+    let baseline = |dir: &str, url: &str| env.tieout(&["migrate", "baseline", "--dir", dir, "--database", url, "--json"]);
+    env.write("bare/1_a.sql", "CREATE TABLE a (n INTEGER);\nCREATE TABLE b (n INTEGER);");
+    env.write("named/1_a.sql", "CREATE TABLE public.a (n INTEGER);");
+    env.write("named/2_b.sql", "CREATE TABLE public.b (n INTEGER);\nALTER TABLE ONLY public.b SET (fillfactor = 50);");
+    stopped(&baseline("bare", &modest).expect_code(4).json(), "the steps cannot be tried", "CREATEDB");
+    env.database.execute(&format!("GRANT CREATE ON DATABASE {} TO {role}", env.database.value("SELECT current_database()")));
+    let refused = baseline("named", &modest).expect_code(4).json();
+    stopped(&refused, "a database of its own could not be made", "");
+    assert!(refused.to_string().contains("permission denied to create database"), "{refused}");
+    assert_eq!(statuses(&baseline("named", &url).expect_code(0).json()), ["adopted", "adopted"]);
+    assert_eq!(
+        env.database.value("SELECT count(*) FROM pg_database WHERE datname LIKE 'tieout_scratch_%' AND datdba = 'tieout'::regrole"),
+        "0"
+    );
+    env.database.execute(
+        "DROP TABLE tieout_migration, tieout_run, tieout_file, tieout_change, tieout_check, tieout_reject, tieout_resolution CASCADE",
+    );
+    assert_eq!(statuses(&baseline("bare", &modest).expect_code(0).json()), ["adopted"]);
+    // What one statement would make can be tried without any such right.
+    env.database.execute(&format!("REVOKE CREATE ON DATABASE {} FROM {role}", env.database.value("SELECT current_database()")));
+    env.write("bare/2_b.sql", "CREATE INDEX i ON a (n);\nCREATE INDEX IF NOT EXISTS i ON a ((n + 1));");
+    let differs = env.tieout(&["migrate", "up", "--dir", "bare", "--database", &modest, "--json"]).expect_code(0).json();
+    assert!(finding(&differs, "shape-differs")["message"].as_str().unwrap().contains("instead of index ((n + 1)) on a"), "{differs}");
+    env.database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use crate::store::{Shape, Store, TableShape, quote, shapes_after};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
-/// only changes rows) is never taken for done because of what stands before it.
-pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
+/// only changes rows) is never taken for done because of what stands before it. And which could not be tried, in words.
+pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<(usize, String)> {
     let actual = store.shape()?;
     if actual.is_empty() {
-        return Ok(0);
+        return Ok((0, String::new()));
     }
     let (shapes, why) = shapes(store, steps)?;
     let ever = ever(&shapes);
@@ -32,7 +32,7 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
         while n > 0 && shapes[n] == shapes[n - 1] {
             n -= 1;
         }
-        return Ok(n);
+        return Ok((n, untried(steps, &shapes, why.as_deref())));
     }
     let after = n.checked_sub(1).map_or("no step at all".to_owned(), |i| format!("step {}", steps[i].name));
     Err(Stop::database(
@@ -67,8 +67,7 @@ pub(super) fn must_stand(store: &mut Store, steps: &[Step], count: usize) -> Res
     let (shapes, why) = shapes(store, steps)?;
     if shapes.len() <= count {
         let message = format!("whether {} stands cannot be told{}", steps[count - 1].name, untried(steps, &shapes, why.as_deref()));
-        let hint = "on PostgreSQL, let the role create a database to try the steps in (ALTER ROLE … CREATEDB); else name an earlier step with --at";
-        return Err(Stop::database(message, hint));
+        return Err(Stop::database(message, UNTRIED));
     }
     let differences = differences(&shapes[count], &ever(&shapes), &actual);
     if differences.is_empty() {
@@ -108,6 +107,10 @@ fn shapes(store: &mut Store, steps: &[Step]) -> Result<(Vec<Shape>, Option<Strin
     shapes.extend(tried.shapes);
     Ok((shapes, tried.why))
 }
+
+/// What to do where steps cannot be tried.
+pub(super) const UNTRIED: &str =
+    "on PostgreSQL, let the role create a database to try the steps in (ALTER ROLE … CREATEDB); else name an earlier step with --at";
 
 fn untried(steps: &[Step], shapes: &[Shape], why: Option<&str>) -> String {
     match (steps.get(shapes.len() - 1), why) {

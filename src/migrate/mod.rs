@@ -95,7 +95,7 @@ impl Standing {
 pub fn standing(store: &mut Store, job: &str, steps: &[Step]) -> Result<Standing> {
     let (history, recorded) = history::recorded(store, job, steps)?;
     // With a history of ours the pending steps are run; without one, another tool may have done their work.
-    let stand = if history.is_empty() { adopt::stands(store, steps)? } else { recorded };
+    let stand = if history.is_empty() { adopt::stands(store, steps)?.0 } else { recorded };
     Ok(Standing { recorded, stand })
 }
 
@@ -147,7 +147,13 @@ pub fn as_found(store: &mut Store, job: &str, steps: &[Step], at: Option<usize>)
     };
     let stand = match claimed {
         Some(count) => adopt::must_stand(store, steps, count)?,
-        None => adopt::stands(store, steps)?,
+        None => match adopt::stands(store, steps)? {
+            // Nothing to record may only mean that nothing could be tried.
+            (0, untried) if recorded == 0 && !untried.is_empty() => {
+                return Err(Stop::database(format!("which steps stand cannot be told{untried}"), adopt::UNTRIED));
+            }
+            (count, _) => count,
+        },
     };
     Ok(Standing { recorded, stand: stand.max(recorded) })
 }

@@ -125,7 +125,16 @@ impl Store {
         let path = self.select(&["current_setting('search_path')"], "", &[])?;
         let path = path.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
         let path = if path.is_empty() { path } else { format!(", {path}") };
-        self.execute(&format!("SAVEPOINT tieout_scratch; CREATE SCHEMA tieout_scratch; SET LOCAL search_path = tieout_scratch{path}"))?;
+        self.execute("SAVEPOINT tieout_scratch")?;
+        let own = match self.execute("CREATE SCHEMA tieout_scratch") {
+            Ok(()) => "tieout_scratch",
+            // Who may make no schema may make what is temporary.
+            Err(_) => {
+                self.execute("ROLLBACK TO SAVEPOINT tieout_scratch")?;
+                "pg_temp"
+            }
+        };
+        self.execute(&format!("SET LOCAL search_path = {own}{path}"))?;
         let found = tried(self);
         self.execute("ROLLBACK TO SAVEPOINT tieout_scratch; RELEASE SAVEPOINT tieout_scratch")?;
         Ok(found.unwrap_or(None))

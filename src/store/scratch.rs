@@ -2,7 +2,7 @@
 
 use super::connection::AnyConnection;
 use super::{Shape, Store, quote};
-use crate::error::Result;
+use crate::error::{Result, Stop};
 use diesel::{Connection, PgConnection};
 
 /// What became of steps that were tried.
@@ -29,7 +29,11 @@ pub fn shapes_after(store: &mut Store, steps: &[Vec<&str>]) -> Result<Tried> {
             Ok(each_shape(&mut scratch.store, steps, true))
         }
         Err(refused) => {
-            store.execute("SAVEPOINT tieout_scratch; CREATE SCHEMA tieout_scratch; SET LOCAL search_path = tieout_scratch")?;
+            let made = store.execute("SAVEPOINT tieout_scratch; CREATE SCHEMA tieout_scratch; SET LOCAL search_path = tieout_scratch");
+            made.map_err(|stop| {
+                let message = format!("the steps cannot be tried, so that nobody knows which stand: {}; {}", refused.message, stop.message);
+                Stop::database(message, "let the role create a database for that (ALTER ROLE … CREATEDB)")
+            })?;
             let tried = each_shape(store, steps, false);
             store.execute("ROLLBACK TO SAVEPOINT tieout_scratch; RELEASE SAVEPOINT tieout_scratch")?;
             let beside = format!("; it was tried in a schema, since a database of its own could not be made: {}", refused.message);
@@ -142,7 +146,7 @@ impl Drop for Scratch {
 }
 
 fn connected(url: &str) -> Result<Store> {
-    let connection = PgConnection::establish(url).map_err(|e| crate::error::Stop::database(e.to_string(), ""))?;
+    let connection = PgConnection::establish(url).map_err(|e| Stop::database(e.to_string(), ""))?;
     let mut store = Store { connection: AnyConnection::Postgres(connection), url: None };
     store.set_session()?;
     Ok(store)
