@@ -1,6 +1,7 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod again;
 mod cache;
 mod checks;
 mod hooks;
@@ -11,6 +12,7 @@ mod rollback;
 mod schema;
 mod sources;
 
+pub use again::compare_again;
 pub use rollback::{Rollback, roll_back};
 
 use crate::assemble::Archive;
@@ -168,6 +170,8 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
         outcome.stop(stop);
     }
     if outcome.run.status == RunStatus::Failed {
+        // What a commit that failed had sealed is gone.
+        (outcome.run.previous, outcome.run.digest) = (None, None);
         sources::nothing_written(outcome);
         record_failure(outcome, &mut store);
     }
@@ -279,8 +283,8 @@ fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outco
     recorded.inspect_err(|_| store.rollback())
 }
 
-/// Records run, checks and findings. The files are recorded where rows refer to them, before the load.
-fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
+/// Records run, checks and findings, and seals the run. The files are recorded where rows refer to them, before the load.
+fn record(outcome: &mut Outcome, store: &mut Store) -> Result<()> {
     let run = &outcome.run;
     let id = run.id.unwrap_or_default();
     store.record_evidence(id, &outcome.checks, &outcome.findings)?;
@@ -295,8 +299,12 @@ fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
         started_at: &run.started_at,
         finished_at: &run.finished_at,
         database: &run.database,
+        who: &run.who,
         report: &report,
-    })
+    })?;
+    let link = store.seal(id)?;
+    (outcome.run.previous, outcome.run.digest) = (Some(link.previous), Some(link.digest));
+    Ok(())
 }
 
 /// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
@@ -326,7 +334,7 @@ fn record_failure(outcome: &mut Outcome, store: &mut Store) {
 fn record_again(outcome: &mut Outcome, store: &mut Store) {
     let report = serde_json::to_string(outcome).unwrap_or_default();
     let result = store.begin().and_then(|()| {
-        store.replace_report(outcome.run.id.unwrap_or_default(), &report)?;
+        store.add_report(outcome.run.id.unwrap_or_default(), &report)?;
         store.commit()
     });
     if let Err(stop) = result {

@@ -3,6 +3,7 @@
 
 mod address;
 mod around;
+mod chain;
 mod connection;
 mod copies;
 mod create;
@@ -20,18 +21,22 @@ mod resolutions;
 mod runs;
 mod scratch;
 mod shape;
+mod signatures;
 mod stage;
 mod stale;
+mod standing;
 mod steps;
+mod trace;
 mod undo;
 mod url;
 
 pub use address::Bare;
 pub use around::{Orphans, Rights, Server, Session};
+pub use chain::{FIRST, Link, Mark, RecordedRun};
 pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
-pub use lock::Lock;
+pub use lock::{Lock, who};
 pub use own::{FileRecord, RunRecord, Written};
 pub use rebuild::Rebuild;
 pub use rejects::Quarantined;
@@ -39,9 +44,12 @@ pub use resolutions::{Accepted, Disputed, Resolution};
 pub use runs::{Balances, PastRun};
 pub use scratch::shapes_after;
 pub use shape::{Shape, ShapeColumn, TableShape};
+pub use signatures::Signature;
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
+pub use standing::{Standing, StandingRow};
 pub use steps::{RecordStep, RecordedStep};
+pub use trace::{FileOfRun, Revision};
 pub use undo::{Created, Refused, Undoing};
 pub use url::Target;
 
