@@ -8,6 +8,7 @@ mod cache;
 mod checks;
 mod cli;
 mod contributing;
+mod evidence;
 mod faults;
 mod hooks;
 mod house;

@@ -80,7 +80,7 @@ fn text(verified: &Verified, output: &Output) -> String {
         let words = match part.status {
             "not_run" => "not run".to_owned(),
             _ if part.failed > 0 => format!("{} looked at, {} wrong", part.count, part.failed),
-            _ => format!("{} hold", part.count),
+            _ => format!("{} looked at, none wrong", part.count),
         };
         text += &format!("  {:<11}{words}\n", part.name);
         part.notes.iter().for_each(|note| text += &format!("             {note}\n"));

@@ -25,6 +25,15 @@ pub struct Standing {
     kinds: Vec<(String, Kind)>,
 }
 
+/// Why rows cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhyNot {
+    /// The version that recorded them kept too little.
+    Unknown,
+    /// The table is not what it was: how.
+    Changed(String),
+}
+
 /// A row that stands.
 #[derive(Debug, Clone)]
 pub struct StandingRow {
@@ -76,18 +85,16 @@ impl Store {
 
 impl Standing {
     /// Gives every row to `each`; or why that is impossible.
-    pub fn read(&self, store: &mut Store, mut each: impl FnMut(StandingRow) -> Result<()>) -> Result<Option<String>> {
+    pub fn read(&self, store: &mut Store, mut each: impl FnMut(StandingRow) -> Result<()>) -> Result<Option<WhyNot>> {
+        if self.keys.is_empty() {
+            return Ok(Some(WhyNot::Unknown));
+        }
         let Some(shape) = store.table_shape(&self.table)? else {
-            return Ok(Some(format!("the table {} is no longer there", self.table)));
+            return Ok(Some(WhyNot::Changed(format!("the table {} is no longer there", self.table))));
         };
         let keys: Vec<(Kind, &ShapeColumn)> = self.keys.iter().filter_map(|(name, kind)| Some((*kind, shape.column(name)?))).collect();
-        if keys.is_empty() || keys.len() != self.keys.len() {
-            let what = if self.keys.is_empty() {
-                "was recorded by a version that did not keep its natural key"
-            } else {
-                "has no such key any more"
-            };
-            return Ok(Some(format!("the table {} {what} (run {})", self.table, self.run)));
+        if keys.len() != self.keys.len() {
+            return Ok(Some(WhyNot::Changed(format!("the table {} lacks a column of its natural key", self.table))));
         }
         let dialect = store.dialect();
         let key_texts: Vec<String> = keys.iter().map(|(_, column)| format!("t.{}", quote(&column.name))).collect();
