@@ -33,9 +33,9 @@ pub struct TracedFile {
     pub line: Option<usize>,
     /// The line's text.
     pub quote: Option<String>,
-    /// The rows that it made, with every change.
+    /// The rows that it made, with every change; those of other versions of the file have another SHA-256.
     pub revisions: Vec<Revision>,
-    /// Why it made none; of a whole file, what became of its lines or values.
+    /// Why this version of it made none; of a whole file, what became of its lines or values.
     pub why: Vec<String>,
 }
 
@@ -144,7 +144,8 @@ pub fn trace_file(store: &mut Store, path: &str, line: Option<usize>, sources: &
             let quote =
                 Quotes::below(root.clone()).line(&traced.file.path, &traced.file.sha256, "", &Span { line, column: 1, pointer: None });
             traced.quote = quote.ok().filter(|q| !q.is_empty());
-            if traced.revisions.is_empty() {
+            // What an earlier version of the file said in this line is no answer for this one.
+            if traced.revisions.iter().all(|r| r.sha256.as_ref() != Some(&traced.file.sha256)) {
                 traced.why = why_none(store, &traced.file, line, recorded.as_ref(), source)?;
                 if traced.why.is_empty() {
                     traced.why = read_again(store, &traced.file, line, sources.job, root.as_deref())?;
@@ -213,6 +214,9 @@ fn read_again(store: &mut Store, file: &FileOfRun, line: usize, job: Option<&Job
         }
         if with.rejected > before.rejected {
             return said("rejected");
+        }
+        if with.used > before.used && store.files_with(&file.path)? > 1 {
+            return said("it states what an earlier version of the file had stated already: `tieout trace TABLE KEY` shows the row");
         }
     }
     let around = store.revisions_before(&file.path, line)?;

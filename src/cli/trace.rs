@@ -74,7 +74,8 @@ fn of_file(traced: &TracedFile) -> String {
     for r in &traced.revisions {
         let at = r.line.map_or(String::new(), |line| format!("line {line}  "));
         let undone = r.undone_by.map_or(String::new(), |by| format!(", undone by run {by}"));
-        text += &format!("  {at}{} {}  {} by run {}{undone}\n", r.table, spoken_key(&r.key), r.operation, r.run);
+        let other = if r.sha256.as_ref() == Some(&traced.file.sha256) { "" } else { ", from another version of the file" };
+        text += &format!("  {at}{} {}  {} by run {}{other}{undone}\n", r.table, spoken_key(&r.key), r.operation, r.run);
     }
     text
 }

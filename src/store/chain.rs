@@ -97,6 +97,8 @@ impl Store {
         let digest = digest.finish();
         let parts = marks.chunks(MARKS).enumerate();
         let rows: Vec<Texts> = parts.map(|(n, part)| vec![Some(id.clone()), Some(n.to_string()), Some(part.join("\n"))]).collect();
+        // Of a run with this number that somebody took away, say.
+        self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
         self.insert_rows("tieout_seal", &[("run_id", Bind::Number), ("part", Bind::Number), ("seals", Bind::Text)], &rows)?;
         let sql = "UPDATE tieout_run SET previous = $1, digest = $2 WHERE id = CAST($3 AS BIGINT)";
         self.change(sql, &[Some(&previous), Some(&digest), Some(&id)])?;
@@ -178,11 +180,17 @@ impl Store {
             found.push(format!("run {} is marked as undone by run {}, which is no rollback", take(0), take(1)));
         }
         for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"] {
-            let from =
-                format!("FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM tieout_run r WHERE r.id = x.run_id) ORDER BY x.id LIMIT {MARKS}");
-            for mut row in self.select(&["x.id", "x.run_id"], &from, &[])? {
+            let from = format!(
+                "FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM tieout_run r WHERE r.id = x.run_id) GROUP BY x.run_id ORDER BY x.run_id"
+            );
+            for mut row in self.select(&["x.run_id", "count(*)", "min(x.id)", "max(x.id)"], &from, &[])? {
                 let mut take = |i: usize| row[i].take().unwrap_or_default();
-                found.push(format!("the row {} of {table} is of run {}, which is not there", take(0), take(1)));
+                let (run, count, first, last) = (take(0), take(1), take(2), take(3));
+                let rows = match count.as_str() {
+                    "1" => format!("the row {first} of {table} is"),
+                    _ => format!("{count} rows of {table} (from {first} to {last}) are"),
+                };
+                found.push(format!("{rows} of run {run}, which is not there"));
             }
         }
         found.extend(self.steps_unlike()?);

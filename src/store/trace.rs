@@ -170,6 +170,12 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// How many versions of a file were read.
+    pub fn files_with(&mut self, path: &str) -> Result<i64> {
+        let rows = self.select(&["count(DISTINCT sha256)"], "FROM tieout_file WHERE path = $1", &[Some(path)])?;
+        Ok(super::own::number(&rows, 0).unwrap_or_default())
+    }
+
     /// What was refused at a line of a file, by the last run that refused something there: run, code, message.
     pub fn refused_at(&mut self, path: &str, line: usize) -> Result<Vec<(i64, String, String)>> {
         let at = "path = $1 AND (line = CAST($2 AS BIGINT) OR (CAST($2 AS BIGINT) >= record_line AND CAST($2 AS BIGINT) < record_line + record_lines))";

@@ -55,7 +55,7 @@ on_both! {
             ("report/report.json", &replaced("\"actual\": \"62\"", "\"actual\": \"63\""), "report-differs"),
             ("report/more.html", &|_| Some("<p>".into()), "bundle-changed:  report/more.html is not in SHA256SUMS"),
             ("SHA256SUMS", &replaced("  manifest.json", "0  manifest.json"), "bundle-changed:  manifest.json is not as it was packed"),
-            ("manifest.json", &replaced("\"id\": 2", "\"id\": 4"), "run-missing:  run 2 is missing"),
+            ("manifest.json", &replaced("\"id\": 2", "\"id\": 4"), "run-missing:  the runs 2 to 3 are missing"),
         ];
         for (n, (name, change, says)) in cases.iter().enumerate() {
             let bundle = format!("changed-{n}.zip");

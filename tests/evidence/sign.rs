@@ -43,9 +43,9 @@ on_both! {
     fn what_is_no_ed25519_key_is_refused(env) {
         three_runs(env);
         let url = env.database.url();
-        assert!(ssh_keygen(env, &["-q", "-t", "ecdsa", "-N", "", "-f", "curve"]));
+        assert!(ssh_keygen(env, &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "other"]));
         env.write("words", "no key");
-        for (key, says) in [("curve", "Ed25519 is wanted"), ("words", "is no private key of OpenSSH"), ("none", "cannot read the key none")] {
+        for (key, says) in [("other", "Ed25519 is wanted"), ("words", "is no private key of OpenSSH"), ("none", "cannot read the key none")] {
             let run = env.tieout(&["sign", "1", "--key", key, "--role", "preparer", "--database", &url]).expect_code(2);
             assert!(run.stderr.contains(says), "{}", run.stderr);
         }

@@ -10,6 +10,7 @@ on_both! {
         env.run_job(&[]).expect_code(0);
         let file = "rent/electricity_bills_history.txt";
         env.replace(file, "2025-10-01\t1632 kr", "2025-10-01\t1633 kr");
+        env.replace("rent/tieout.toml", "92941", "92942");
         env.run_job(&[]).expect_code(0);
         let url = env.database.url();
         let trace = |key: &[&str]| env.tieout(&[&["trace", "ElectricityBill"], key, &["--database", &url, "--json"]].concat());
@@ -28,6 +29,10 @@ on_both! {
         assert!(near.stderr.contains("did you mean one of: vattenfall, 2025-10-01"), "{}", near.stderr);
         let near = env.tieout(&["trace", "ElectricityBil", "x", "--database", &url]).expect_code(2);
         assert!(near.stderr.contains("did you mean ElectricityBill?"), "{}", near.stderr);
+        // The second version of the file made one row anew; of the lines that say what they said, it says so.
+        let line = |n: usize| env.tieout(&["trace", &format!("electricity_bills_history.txt:{n}"), "--job", "rent", "--database", &url, "--json"]).expect_code(0).json();
+        assert_eq!(line(5)["revisions"].as_array().unwrap().len(), 2);
+        assert!(line(6)["why"][0].as_str().unwrap().starts_with("it states what an earlier version of the file had stated"), "{}", line(6));
     }
 
     fn a_line_is_traced_to_its_rows_or_to_why_it_made_none(env) {
@@ -91,4 +96,10 @@ on_both! {
 }
 
 /// What the seed 2025 draws first.
-const SAMPLE: [&str; 5] = ["", "", "", "", ""];
+const SAMPLE: [&str; 5] = [
+    "RentConfig [\"el\",\"2024-03-01\"]",
+    "RentConfig [\"kallhyra\",\"2024-10-01\"]",
+    "ElectricityBill [\"vattenfall\",\"2023-11-30\"]",
+    "RentConfig [\"kallhyra\",\"2025-03-01\"]",
+    "ElectricityBill [\"vattenfall\",\"2025-01-31\"]",
+];
