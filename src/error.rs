@@ -12,6 +12,8 @@ pub struct Stop {
     pub message: String,
     /// What to do; empty when nothing can be said.
     pub hint: String,
+    /// Somebody else held a lock: the same may work a moment later.
+    pub busy: bool,
 }
 
 /// What the operating system said, without its number.
@@ -26,7 +28,7 @@ pub type Result<T> = std::result::Result<T, Stop>;
 impl Stop {
     /// A stop for a reason.
     pub fn new(subject: Subject, message: impl Into<String>, hint: impl Into<String>) -> Stop {
-        Stop { subject, message: message.into(), hint: hint.into() }
+        Stop { subject, message: message.into(), hint: hint.into(), busy: false }
     }
 
     /// Wrong use: command line, job file, paths.

@@ -23,8 +23,31 @@ pub struct FileRead {
     pub parsed: Parsed,
     /// How many rows it states.
     pub rows: usize,
+    /// How many of them may be read again rather than kept. So many must reach their table, whatever is kept.
+    pub waiting: usize,
     /// One of its records that were not kept; they are all of that kind.
     pub again: Option<Record>,
+}
+
+impl FileRead {
+    /// Takes up a block's records. Rows are kept until all files together have too many; then this file's are read again.
+    fn take(&mut self, kept: &AtomicUsize, block: Vec<Located<Record>>) {
+        self.rows += block.iter().map(|r| r.value.rows()).sum::<usize>();
+        let waiting = block.iter().filter(|r| can_wait(r)).count();
+        self.waiting += waiting;
+        // A block without rows decides nothing: other files may have reached the limit since this one's rows were kept.
+        if waiting > 0 && self.again.is_none() && kept.fetch_add(waiting, Ordering::Relaxed) + waiting > KEPT {
+            self.again = block.iter().find(|r| can_wait(r)).map(|r| r.value.clone());
+            self.parsed.records.retain(|r| !can_wait(r));
+        }
+        let again = self.again.is_some();
+        self.parsed.records.extend(block.into_iter().filter(|r| !(again && can_wait(r))));
+    }
+}
+
+/// Whether a record is nothing but a row of a table, which nobody asks for before it is loaded.
+fn can_wait(record: &Located<Record>) -> bool {
+    matches!(record.value, Record::Bill(_) | Record::Row { .. })
 }
 
 /// Told about the reading, and asked whether it may go on.
@@ -45,22 +68,15 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
             return Ok(None);
         }
         let mut read = FileRead::default();
-        let mut records = Vec::new();
         let parsed = read_file(job, file, &mut |block| {
             watch.go_on()?;
-            read.rows += block.iter().map(|r| r.value.rows()).sum::<usize>();
-            let can_wait = block.iter().all(|r| matches!(r.value, Record::Bill(_) | Record::Row { .. }));
-            if can_wait && (read.again.is_some() || kept.fetch_add(block.len(), Ordering::Relaxed) + block.len() > KEPT) {
-                records.clear();
-                read.again = block.into_iter().next().map(|r| r.value).or(read.again.take());
-            } else {
-                records.extend(block);
-            }
+            read.take(&kept, block);
             Ok(())
         })?;
+        let records = std::mem::take(&mut read.parsed.records);
         read.parsed = Parsed { records, ..parsed };
         if read.parsed.broken {
-            (read.rows, read.again) = (0, None);
+            (read.rows, read.waiting, read.again) = (0, 0, None);
             read.parsed.records.clear();
         }
         watch.file();
@@ -230,4 +246,33 @@ pub fn tallies_around(job: &Job, file: &SourceFile, line: usize) -> Result<(Tall
 /// Whether any finding keeps the files from being loaded.
 pub fn blocked(findings: &[Finding]) -> bool {
     findings.iter().any(|f| f.severity == Severity::Error && f.subject == Subject::File)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tieout_parsers::Span;
+
+    fn rows(count: usize) -> Vec<Located<Record>> {
+        let row = Located { value: Record::Row { values: Vec::new() }, span: Span::default() };
+        vec![row; count]
+    }
+
+    #[test]
+    fn a_file_keeps_its_rows_or_is_read_again_however_the_files_take_turns() {
+        let half = KEPT / 2 + 1;
+        // Which of two files gives its block of rows, or its empty last block, in which order.
+        for turns in [[0, 1, 0, 1], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0]] {
+            let kept = AtomicUsize::new(0);
+            let mut files = [FileRead::default(), FileRead::default()];
+            for (at, file) in turns.into_iter().enumerate() {
+                let first = !turns[..at].contains(&file);
+                files[file].take(&kept, rows(if first { half } else { 0 }));
+            }
+            for file in files {
+                let whole = file.again.is_some() || file.parsed.records.len() == file.rows;
+                assert!(whole && file.rows == half && file.waiting == half, "{turns:?}: {} of {half}", file.parsed.records.len());
+            }
+        }
+    }
 }

@@ -149,8 +149,8 @@ impl Plan {
                 self.refuse(parent, "still-referred-to", referred, |row, run| {
                     let (rows, refer) = if row.what == "1" { ("row", "refers") } else { ("rows", "refer") };
                     let fate = match reference.on_delete.as_str() {
-                        "cascade" => ", and would be deleted with it (ON DELETE CASCADE)",
-                        "set null" | "set default" => ", and would lose that (ON DELETE SET NULL or DEFAULT)",
+                        "cascade" => ", and would be deleted with it (their foreign key cascades)",
+                        "set null" | "set default" => ", and would lose that (their foreign key is set to nothing)",
                         _ => "",
                     };
                     let message = format!(

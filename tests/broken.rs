@@ -75,6 +75,8 @@ const NO_CODES: &[&str] = &[
     "after-commit",
     "on-difference",
     "before-run",
+    "before-restore",
+    "tieout-backups",
     "after-rollback",
     "after-run",
     "read-only",

@@ -28,15 +28,15 @@ budget = { rows = 2, amount = "2000", unvalued = 1, because = "the bank's old li
 "#;
 
 /// Three good lines, one on an impossible day, one whose amount has two readings and two lines.
-const BANK: &[u8] = b"booked;text;amount\n2025-10-01;El;-1632,00\n2025-02-30;F\xf6rlorad;-1500,50\n2025-10-02;Hyra;25500\n\
+pub(crate) const BANK: &[u8] = b"booked;text;amount\n2025-10-01;El;-1632,00\n2025-02-30;F\xf6rlorad;-1500,50\n2025-10-02;Hyra;25500\n\
 2025-10-03;\"H\xe5kan\n& Co\";1.632\n2025-10-04;Swish;200\n";
 
-fn run(env: &TestEnv, args: &[&str], code: i32) -> Value {
+pub(crate) fn run(env: &TestEnv, args: &[&str], code: i32) -> Value {
     let url = env.database.url();
     env.tieout(&[args, &["--database", &url, "--json"]].concat()).expect_code(code).json()
 }
 
-fn job(env: &TestEnv) {
+pub(crate) fn job(env: &TestEnv) {
     env.write("bank/tieout.toml", JOB);
     env.write("bank/bank.csv", BANK);
 }

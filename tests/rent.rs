@@ -79,7 +79,7 @@ fn the_checks_say_so(run: &Run) {
     assert!(outcome["assumptions"].to_string().contains("amountPaid"));
 }
 
-fn bring_to(env: &TestEnv, steps: usize) {
+pub(crate) fn bring_to(env: &TestEnv, steps: usize) {
     let folder = env.path("rent/migrations");
     let mut names: Vec<String> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -80,7 +80,7 @@ on_both! {
 }
 
 /// Holds the lock of a run as a run would, in the name of a process.
-fn hold_the_lock(env: &TestEnv, process: u32) -> Box<dyn std::any::Any> {
+pub(crate) fn hold_the_lock(env: &TestEnv, process: u32) -> Box<dyn std::any::Any> {
     let host = String::from_utf8(std::process::Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
     let name = format!("tieout {process} anna@{:.16} run other", host.trim());
     match env.database.kind {
@@ -133,7 +133,8 @@ fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
     env.copy_fixture("rent");
     env.run_job(&[]).expect_code(0);
     let before = env.database.dump();
-    let app = env.database.hold("BEGIN; UPDATE \"ElectricityBill\" SET amount = 1 WHERE provider = 'fortum'");
+    let app =
+        env.database.hold("SET application_name = 'the app'; BEGIN; UPDATE \"ElectricityBill\" SET amount = 1 WHERE provider = 'fortum'");
     let run = env.run_job(&[]).expect_code(4);
     let warning = finding(&run.json(), "in-use")["message"].as_str().unwrap().to_owned();
     let pid = env.database.value("SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' AND relation = '\"ElectricityBill\"'::regclass");
@@ -141,7 +142,16 @@ fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
         warning.contains(&format!("(pid {pid}) holds a lock on ElectricityBill since 20")) && warning.contains("of tieout"),
         "{warning}"
     );
-    assert!(finding(&run.json(), "database")["hint"].as_str().unwrap().contains("another program holds a lock"), "{}", run.stdout);
+    let outcome = run.json();
+    let said = finding(&outcome, "database");
+    assert!(said["hint"].as_str().unwrap().contains("another program holds a lock"), "{said}");
+    let message = said["message"].as_str().unwrap();
+    assert!(
+        message.contains("it was tried 3 times; locks are held by process ") && message.contains("user tieout), in a transaction since "),
+        "{said}"
+    );
+    let read_back = outcome["checks"].as_array().unwrap().iter().filter(|c| c["name"] == "read-back" && c["group"] == "Tenant").count();
+    assert!(read_back <= 1, "what an earlier try noted is forgotten: {}", run.stdout);
     drop(app);
     assert_eq!(env.database.dump(), before);
 }

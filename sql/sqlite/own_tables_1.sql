@@ -17,7 +17,7 @@ CREATE TABLE tieout_run (
 
 -- One row per source file of a run.
 CREATE TABLE tieout_file (
-  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id       INTEGER PRIMARY KEY,
   run_id   INTEGER NOT NULL,
   source   TEXT NOT NULL,
   path     TEXT NOT NULL,
@@ -31,7 +31,7 @@ CREATE INDEX tieout_file_run ON tieout_file (run_id);
 -- One row per written row of a user table: provenance, history and undo in one. "after" is what we imported, the
 -- middle leg of the three-way comparison at the next run. Operation "adopt" records a row that already stood there.
 CREATE TABLE tieout_change (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         INTEGER PRIMARY KEY,
   run_id     INTEGER NOT NULL,
   table_name TEXT NOT NULL,
   row_key    TEXT NOT NULL,
@@ -48,7 +48,7 @@ CREATE INDEX tieout_change_key ON tieout_change (table_name, row_key, id);
 
 -- One row per finding of error level, with the quoted line.
 CREATE TABLE tieout_reject (
-  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id       INTEGER PRIMARY KEY,
   run_id   INTEGER NOT NULL,
   path     TEXT,
   line     INTEGER,
@@ -61,7 +61,7 @@ CREATE TABLE tieout_reject (
 
 -- One row per check and group.
 CREATE TABLE tieout_check (
-  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id          INTEGER PRIMARY KEY,
   run_id      INTEGER NOT NULL,
   name        TEXT NOT NULL,
   group_name  TEXT NOT NULL,

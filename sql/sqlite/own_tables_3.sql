@@ -2,7 +2,7 @@
 
 -- SQLite cannot change a CHECK: the table is made anew, with 'delete' among the operations ("before" is what stood there).
 CREATE TABLE tieout_change_3 (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         INTEGER PRIMARY KEY,
   run_id     INTEGER NOT NULL,
   table_name TEXT NOT NULL,
   row_key    TEXT NOT NULL,
@@ -22,7 +22,7 @@ CREATE INDEX tieout_change_key ON tieout_change (table_name, row_key, id);
 
 -- One row per value that a conflict was about and somebody settled: it holds as long as both sides stay as they were.
 CREATE TABLE tieout_resolution (
-  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  id             INTEGER PRIMARY KEY,
   run_id         INTEGER NOT NULL,
   job            TEXT NOT NULL,
   table_name     TEXT NOT NULL,

@@ -66,6 +66,12 @@ impl<'a> Archive<'a> {
         })
     }
 
+    /// How many rows each file states for a declared table or, without one, for the bills; `None` for files of other tables.
+    pub fn stated(self, table: Option<usize>) -> Vec<Option<usize>> {
+        let of = |file: &SourceFile| self.job.sources[file.source].table == table;
+        self.files.iter().zip(self.read).map(|(file, read)| read.as_ref().filter(|_| of(file)).map(|r| r.waiting)).collect()
+    }
+
     /// Reads a file again, a few blocks ahead of whoever takes them.
     fn again<'s>(self, scope: &'s Scope<'s, 'a>, file: usize) -> Receiver<Result<Vec<Located<Record>>>> {
         let (send, receive) = sync_channel(2);

@@ -4,6 +4,7 @@
 use crate::digest::Running;
 use crate::error::Result;
 use crate::evidence::{Finding, Severity, Subject};
+use crate::report::Outcome;
 use crate::store::{FIRST, Mark, Store};
 use crate::table::spoken_key;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub(super) struct Chained {
     pub(super) findings: Vec<Finding>,
     /// The rows of `tieout_change` that are not as they were.
     pub(super) changes: BTreeSet<i64>,
+    /// What is to be known besides.
+    pub(super) notes: Vec<String>,
     /// How many more findings there are than are listed.
     pub(super) unlisted: usize,
 }
@@ -65,16 +68,16 @@ pub(super) fn check(records: &mut dyn Records) -> Result<Chained> {
         let gap = before + 1..run.id;
         let missing = !gap.is_empty();
         if missing {
-            let which = if gap.end - gap.start == 1 {
-                format!("run {} is", gap.start)
-            } else {
-                format!("the runs {} to {} are", gap.start, gap.end - 1)
+            let which = match gap.end - gap.start {
+                1 => format!("run {} is", gap.start),
+                _ => format!("the runs {} to {} are", gap.start, gap.end - 1),
             };
-            chained.say(
-                "run-missing",
-                format!("{which} missing: runs are numbered without gaps"),
-                "somebody took it away: look for a backup that has it",
-            );
+            if went_back(records, run.id)? {
+                chained.notes.push(format!("{which} gone by the rollback that is run {}: it restored a backup of before", run.id));
+            } else {
+                let hint = "somebody took it away: look for a backup that has it";
+                chained.say("run-missing", format!("{which} missing: runs are numbered without gaps"), hint);
+            }
         }
         let Some(digest) = &run.digest else {
             chained.say(
@@ -97,6 +100,20 @@ pub(super) fn check(records: &mut dyn Records) -> Result<Chained> {
         (before, expected) = (run.id, Some(digest.clone()));
     }
     Ok(chained)
+}
+
+/// Whether a run says of itself that it restored a backup, which takes the runs since away with it.
+fn went_back(records: &mut dyn Records, run: i64) -> Result<bool> {
+    let mut went = false;
+    records.lines(run, &mut |line| {
+        if line.starts_with("[\"run\",") {
+            let mut fields: Vec<Option<String>> = serde_json::from_str(line).unwrap_or_default();
+            let report = fields.pop().flatten().and_then(|json| serde_json::from_str::<Outcome>(&json).ok());
+            went = report.is_some_and(|r| r.run.command == "rollback" && r.findings.iter().any(|f| f.code == "by-backup"));
+        }
+        Ok(())
+    })?;
+    Ok(went)
 }
 
 /// The digest of a run's lines as they are now.

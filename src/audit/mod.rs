@@ -147,7 +147,8 @@ fn head(runs: &[Sealed]) -> Option<Head> {
 }
 
 fn chain_part(chained: &Chained) -> Part {
-    let mut part = Part { count: chained.runs.len(), failed: chained.findings.len() + chained.unlisted, ..Part::of("chain") };
+    let failed = chained.findings.len() + chained.unlisted;
+    let mut part = Part { count: chained.runs.len(), failed, notes: chained.notes.clone(), ..Part::of("chain") };
     if chained.unlisted > 0 {
         part.notes.push(format!("{} more rows of our own tables are not as they were sealed", chained.unlisted));
     }

@@ -10,7 +10,7 @@ mod restore;
 mod scratch;
 mod take;
 
-pub use record::{Occasion, Record};
+pub use record::{Occasion, Record, of as record_of};
 pub use restore::{Restored, Restoring, restore};
 pub use scratch::Scratch;
 pub use take::{Wanted, copy_of, take, take_and_keep};

@@ -72,7 +72,7 @@ pub(super) fn beside(backup: &Path) -> PathBuf {
 }
 
 /// The record of a backup; `None` where it has none.
-pub(super) fn of(backup: &Path) -> Result<Option<Record>> {
+pub fn of(backup: &Path) -> Result<Option<Record>> {
     let path = beside(backup);
     let text = match std::fs::read_to_string(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -16,5 +16,5 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn import(args: ImportArgs, global: &Global, output: &Output) -> i32 {
-    run::execute(&args.job, args.replay.map_or(Command::Import, Command::Replay), global, output)
+    run::execute(&args.job, args.replay.map_or(Command::Import, Command::Replay), &run::Safety::default(), global, output)
 }

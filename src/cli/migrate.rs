@@ -104,7 +104,7 @@ pub(super) fn migrate(args: MigrateArgs, global: &Global, output: &Output) -> i3
         MigrateWay::Verify { place } => return ended(verify(&place, global, output), "migrate verify", output),
     };
     match place.read() {
-        Ok(job) => run::execute_job(&job, Command::Migrate(way), None, global, output),
+        Ok(job) => run::execute_job(&job, Command::Migrate(way), &run::Safety::default(), None, global, output),
         Err(stop) => output.stop(way.word(), "", &stop),
     }
 }
@@ -181,7 +181,7 @@ fn status(place: &Place, global: &Global, output: &Output) -> Result<i32> {
             let run = l.run.map_or(String::new(), |run| format!("  run {run}"));
             let back = if l.reversible { "" } else { "  no way back" };
             let outside = if l.outside_transaction { "  outside a transaction" } else { "" };
-            output.result(&format!("{:wide$}  {:8}{at}{run}{back}{outside}\n", l.name, l.status));
+            output.result(&format!("{}\n", format!("{:wide$}  {:8}{at}{run}{back}{outside}", l.name, l.status).trim_end()));
         }
         let pending = listed.iter().filter(|l| l.status == "pending").count();
         output.aside(&format!("\n{} steps, {pending} pending\n", listed.len()));

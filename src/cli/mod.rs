@@ -10,6 +10,7 @@ mod init;
 mod migrate;
 mod output;
 mod parse;
+mod plan;
 mod reconcile;
 mod records;
 mod report;
@@ -56,6 +57,7 @@ const EXIT_CODES: &str = "Exit codes:
 enum Command {
     Init(init::InitArgs),
     Run(run::RunArgs),
+    Plan(plan::PlanArgs),
     Import(import::ImportArgs),
     Reconcile(reconcile::ReconcileArgs),
     Resolve(resolve::ResolveArgs),
@@ -141,6 +143,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         Command::Init(args) => init::init(&args, &cli.global, &output),
         Command::Run(args) => run::run(args, &cli.global, &output),
+        Command::Plan(args) => plan::plan(args, &cli.global, &output),
         Command::Import(args) => import::import(args, &cli.global, &output),
         Command::Reconcile(args) => reconcile::reconcile(&args, &cli.global, &output),
         Command::Resolve(args) => resolve::resolve(&args, &cli.global, &output),

@@ -13,5 +13,5 @@ pub(super) struct ReconcileArgs {
 }
 
 pub(super) fn reconcile(args: &ReconcileArgs, global: &Global, output: &Output) -> i32 {
-    run::execute(&args.job, Command::Reconcile, global, output)
+    run::execute(&args.job, Command::Reconcile, &run::Safety::default(), global, output)
 }

@@ -20,6 +20,12 @@ pub(super) struct RollbackArgs {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Restore the backup that was taken before the run, though what was written since is lost then
+    #[arg(long)]
+    by_backup: bool,
+    /// An empty PostgreSQL database to try the backup in, where none may be made
+    #[arg(long, value_name = "URL")]
+    scratch: Option<String>,
 }
 
 pub(super) fn rollback(args: &RollbackArgs, global: &Global, output: &Output) -> i32 {
@@ -57,6 +63,8 @@ fn attempt(args: &RollbackArgs, global: &Global, output: &Output) -> Result<Outc
         job: job.as_ref(),
         run: args.run,
         dry: args.dry_run,
+        by_backup: args.by_backup,
+        scratch: super::backup::scratch(args.scratch.as_deref(), job.as_ref())?,
         target,
         report: global.report.clone(),
         interrupted: &interrupted,

@@ -1,29 +1,61 @@
 //! `tieout run JOB`: schema steps and data, in one transaction.
 
+use super::backup::scratch;
 use super::files::Files;
 use super::output::Output;
 use super::{Global, JobArgs};
+use crate::backup::FOLDER;
 use crate::error::{Result, Stop};
 use crate::job::Job;
-use crate::pipeline::{self, Command, Request};
+use crate::pipeline::{self, Command, Guard, Plan, Request};
 use crate::report::{Outcome, text};
 use clap::Args;
+use std::path::PathBuf;
 
 /// Apply pending schema steps and import the files, in one transaction that commits only if everything ties out
 #[derive(Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
+    /// Apply this plan: only if files, SQL and database are still what they were when it was made
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Take no backup, whatever the job says
+    #[arg(long)]
+    no_backup: bool,
+    /// An empty PostgreSQL database to restore copies into, where none may be made
+    #[arg(long, value_name = "URL")]
+    scratch: Option<String>,
 }
 
 pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
-    execute(&args.job, Command::Run, global, output)
+    let safety = Safety { plan: args.plan, no_backup: args.no_backup, scratch: args.scratch };
+    execute(&args.job, Command::Run, &safety, global, output)
+}
+
+/// What the user says about safety.
+#[derive(Default)]
+pub(super) struct Safety {
+    pub(super) plan: Option<PathBuf>,
+    pub(super) no_backup: bool,
+    pub(super) scratch: Option<String>,
+}
+
+impl Safety {
+    pub(super) fn guard(&self, job: &Job) -> Result<Guard> {
+        Ok(Guard {
+            copies: job.backup.dir.clone().unwrap_or_else(|| FOLDER.into()),
+            no_backup: self.no_backup,
+            plan: self.plan.as_deref().map(Plan::read).transpose()?,
+            scratch: scratch(self.scratch.as_deref(), Some(job))?,
+        })
+    }
 }
 
 /// Runs a job; prints and gives the exit code.
-pub(super) fn execute(args: &JobArgs, command: Command, global: &Global, output: &Output) -> i32 {
+pub(super) fn execute(args: &JobArgs, command: Command, safety: &Safety, global: &Global, output: &Output) -> i32 {
     match args.read() {
-        Ok(job) => execute_job(&job, command, Some(&args.files), global, output),
+        Ok(job) => execute_job(&job, command, safety, Some(&args.files), global, output),
         Err(stop) => {
             let name = args.job.display().to_string();
             stopped(&name, &command, &stop, Some(&args.files), output)
@@ -42,8 +74,8 @@ fn stopped(name: &str, command: &Command, stop: &Stop, files: Option<&Files>, ou
 }
 
 /// Runs a job that is read already.
-pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, global: &Global, output: &Output) -> i32 {
-    let mut outcome = match attempt(job, command.clone(), global, output) {
+pub(super) fn execute_job(job: &Job, command: Command, safety: &Safety, files: Option<&Files>, global: &Global, output: &Output) -> i32 {
+    let mut outcome = match attempt(job, command.clone(), safety, global, output) {
         Ok(outcome) => outcome,
         Err(stop) => return stopped(&job.name, &command, &stop, files, output),
     };
@@ -66,11 +98,12 @@ pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, gl
     outcome.exit_code
 }
 
-fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
+fn attempt(job: &Job, command: Command, safety: &Safety, global: &Global, output: &Output) -> Result<Outcome> {
     let target = global.target(Some(job))?;
     let interrupted = super::interruption()?;
     let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
-    let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
+    let (report, guard) = (global.report.clone(), safety.guard(job)?);
+    let request = Request { job, command, target, root, report, interrupted: &interrupted, progress: &progress, guard };
     Ok(pipeline::execute(&request))
 }

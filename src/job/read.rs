@@ -91,9 +91,6 @@ struct RawExclude {
     on: Option<toml::value::Datetime>,
 }
 
-/// Words that belong to the job file, but that this version does not carry out. Said, rather than skipped.
-const LATER: &[&str] = &[];
-
 /// Reads the job at `path`: a folder with a `tieout.toml`, or the file itself.
 pub fn read(path: &Path) -> Result<Job> {
     let file = if path.is_dir() { path.join(FILE) } else { path.to_owned() };
@@ -155,13 +152,6 @@ impl Place<'_> {
             let message = message.replace('\n', "; ").replace("expected u64", "a whole number is expected");
             return self.stop(span, message, "the job file is TOML; docs: README, \"The job file\"");
         };
-        if LATER.contains(&unknown) {
-            return self.stop(
-                span,
-                format!("`{unknown}` is not carried out by this version of tieout"),
-                "remove it; nothing in a job file is skipped silently",
-            );
-        }
         let known: Vec<&str> = words.collect();
         let hint = match nearest(unknown, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),

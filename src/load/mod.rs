@@ -39,12 +39,20 @@ impl Counts {
     }
 }
 
+/// What the rows of a table come from, a file each, in the order of `Run::files`.
+#[derive(Clone, Copy)]
+pub struct From<'a> {
+    /// Paths.
+    pub paths: &'a [&'a str],
+    /// How many rows each states for the table, where that is known beforehand.
+    pub stated: &'a [Option<usize>],
+}
+
 /// The load of one table.
 struct Load<'a> {
     table: &'a Table,
     run: &'a Run<'a>,
-    /// Paths of the run's files, in the order of `run.files`.
-    paths: &'a [&'a str],
+    from: From<'a>,
     findings: Vec<Finding>,
     /// What somebody settled of earlier conflicts.
     settled: HashMap<Disputed, Accepted>,
@@ -60,14 +68,15 @@ pub fn load(
     table: &Table,
     rows: impl Iterator<Item = Result<Row>>,
     run: &Run<'_>,
-    paths: &[&str],
+    from: From<'_>,
     how_to_create: &str,
     sound: bool,
 ) -> Result<Loaded> {
     let settled = store.resolutions(run.job, &table.name)?;
-    let mut load = Load { table, run, paths, findings: Vec::new(), settled, left_away: 0 };
+    let mut load = Load { table, run, from, findings: Vec::new(), settled, left_away: 0 };
     let stage = Stage::open(store, table, how_to_create, !run.dry)?;
     let read = stage.write(store, rows, run)?;
+    let lost = load.lost(store, &stage)?;
     stage.number_occurrences(store, run)?;
     let (duplicate, contradicting) = load.repeated(store, &stage)?;
     let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
@@ -89,7 +98,7 @@ pub fn load(
         check.difference = Some((counts.unchanged as i64 - (read - duplicate - away) as i64).to_string());
         check.status = if counts.unchanged == read - duplicate - away { Status::Match } else { Status::Difference };
         check.explanation = Some("rows of the files that the database holds as the files state them".into());
-    } else if sound && rejected + ambiguous == 0 {
+    } else if sound && rejected + ambiguous + lost == 0 {
         let (inserted, updated) = stage.apply(store)?;
         counts = Counts { inserted, updated, unchanged: read - duplicate - conflicts - inserted - updated, ..counts };
         stage.log(store, run.id)?;
@@ -114,6 +123,21 @@ pub struct Loaded {
 }
 
 impl Load<'_> {
+    /// The files of which not as many rows reached the stage as they state; gives how many files.
+    fn lost(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+        let staged = stage.by_file(store)?;
+        let files = self.run.files.iter().zip(self.from.paths).zip(self.from.stated);
+        let pairs = files.filter_map(|((id, path), stated)| Some((path, (*stated)?, staged.get(id).copied().unwrap_or_default())));
+        let before = self.findings.len();
+        for (path, stated, staged) in pairs.filter(|(_, stated, staged)| stated != staged) {
+            let message = format!("{path} states {stated} rows for the table {}, and {staged} reached it", self.table.name);
+            let hint = "where a program reads the file, it must say the same each time; else this is a fault of tieout: report it";
+            let finding = Finding::new(Severity::Error, Subject::File, "conservation", message, hint);
+            self.findings.push(finding.about(path));
+        }
+        Ok(self.findings.len() - before)
+    }
+
     /// Rows that the files state and the database does not hold so; gives how many.
     fn outstanding(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
         let (new, inserts, updates) = stage.outstanding(store)?;
@@ -137,7 +161,7 @@ impl Load<'_> {
 
     fn path(&self, row: &Staged) -> Option<&str> {
         let at = self.run.files.iter().position(|id| Some(*id) == row.file)?;
-        self.paths.get(at).copied()
+        self.from.paths.get(at).copied()
     }
 
     fn spoken(&self, key: &str) -> String {

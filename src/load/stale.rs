@@ -46,26 +46,28 @@ impl Load<'_> {
     }
 }
 
-/// Takes stale rows away, as the job asks; gives how many, and why some stay: somebody changed them since.
+/// Takes stale rows away, as the job asks; gives how many, and why some stay: somebody changed them since, or others refer to
+/// them, which would go with them and could not be brought back.
 pub fn delete_stale(store: &mut Store, table: &Table, stale: &[Stale], run: i64) -> Result<(usize, Vec<Finding>)> {
     let by_key = ByKey::of(store, table)?;
+    let references = store.references()?;
     let (mut deleted, mut findings) = (0, Vec::new());
     for row in stale {
         let imported: BTreeMap<String, Option<String>> = serde_json::from_str(&row.after).unwrap_or_default();
         let held = by_key.standing(store, &row.key)?;
-        if held.len() == 1 && held[0] == imported {
+        let (why, hint) = if held.len() != 1 || held[0] != imported {
+            (format!("somebody changed it since run {}", row.run), "delete it by hand, or put the line back into its file")
+        } else if let Some((rows, from)) = by_key.referred(store, &row.key, &references)? {
+            let refer = if rows == 1 { "row refers" } else { "rows refer" };
+            let hint = "put the line back into its file, or take away what refers to it first";
+            (format!("{rows} {refer} to it in the table {from}"), hint)
+        } else {
             by_key.delete(store, row, run)?;
             deleted += 1;
-        } else {
-            let message = format!(
-                "the {} {} is no longer in the files, but somebody changed it since run {}",
-                table.noun,
-                spoken_key(&row.key),
-                row.run
-            );
-            let hint = "delete it by hand, or put the line back into its file";
-            findings.push(Finding::new(Severity::Error, Subject::Check, "conflict", message, hint));
-        }
+            continue;
+        };
+        let message = format!("the {} {} is no longer in the files, but {why}", table.noun, spoken_key(&row.key));
+        findings.push(Finding::new(Severity::Error, Subject::Check, "conflict", message, hint));
     }
     Ok((deleted, findings))
 }

@@ -3,9 +3,9 @@
 
 use super::Step;
 use crate::error::{Result, Stop};
-use crate::script::{Object, Statement};
+use crate::script::{Object, Says, Statement};
 use crate::store::{Shape, Store, TableShape, quote, shapes_after};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the steps stand in a database without a history of ours. A step that leaves no shape to compare (one that
 /// only changes rows) is never taken for done because of what stands before it.
@@ -14,10 +14,20 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     if actual.is_empty() {
         return Ok(0);
     }
-    let shapes = shapes(store, steps)?;
-    let closest = (0..shapes.len()).map(|n| (differences(&shapes, n, &actual), n));
+    let (shapes, why) = shapes(store, steps)?;
+    let ever = ever(&shapes);
+    let closest = (0..shapes.len()).map(|n| (differences(&shapes[n], &ever, &actual), n));
     // The latest of the closest: where what a step adds is there, the step stands.
-    let (differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    let (mut differences, mut n) = closest.min_by_key(|(d, n)| (d.len(), steps.len() - n)).unwrap_or_default();
+    // Else a step may say itself what it does where its tables stand, however they are.
+    let without_asked = (0..shapes.len()).rev().find(|at| {
+        let asked: BTreeSet<String> = steps[*at..].iter().flat_map(asks_about).collect();
+        let rest = ever.iter().filter(|(table, _)| !asked.contains(&table.to_lowercase()));
+        self::differences(&shapes[*at], &rest.map(|(table, columns)| (*table, columns.clone())).collect(), &actual).is_empty()
+    });
+    if let Some(at) = without_asked.filter(|_| !differences.is_empty()) {
+        (differences, n) = (Vec::new(), at);
+    }
     if differences.is_empty() {
         while n > 0 && shapes[n] == shapes[n - 1] {
             n -= 1;
@@ -28,22 +38,39 @@ pub(super) fn stands(store: &mut Store, steps: &[Step]) -> Result<usize> {
     Err(Stop::database(
         format!(
             "the database's tables are not as any of the migrations leaves them{}; closest is {after}, but {}",
-            untried(steps, &shapes),
+            untried(steps, &shapes, why.as_deref()),
             differences.join("; ")
         ),
         "bring the tables to that shape, or correct the migrations, and run again; nothing was written",
     ))
 }
 
+/// The tables that a step's own conditions ask about, in small letters.
+fn asks_about(step: &Step) -> Vec<String> {
+    let mut tables = Vec::new();
+    for statement in &step.up.vetted.script.statements {
+        for directive in &statement.directives {
+            if let Says::Only(condition) = &directive.says {
+                tables.extend(match &condition.object {
+                    Object::Table(table) | Object::Column(table, _) => Some(table.to_lowercase()),
+                    _ => statement.on_table().or_else(|| statement.altered_table()).map(|table| table.to_lowercase()),
+                });
+            }
+        }
+    }
+    tables
+}
+
 /// That the first `count` steps stand, those too that leave no shape, because somebody says so: the shapes must agree.
 pub(super) fn must_stand(store: &mut Store, steps: &[Step], count: usize) -> Result<usize> {
     let actual = store.shape()?;
-    let shapes = shapes(store, steps)?;
+    let (shapes, why) = shapes(store, steps)?;
     if shapes.len() <= count {
-        let message = format!("whether {} stands cannot be told{}", steps[count - 1].name, untried(steps, &shapes));
-        return Err(Stop::database(message, "name an earlier step with --at"));
+        let message = format!("whether {} stands cannot be told{}", steps[count - 1].name, untried(steps, &shapes, why.as_deref()));
+        let hint = "on PostgreSQL, let the role create a database to try the steps in (ALTER ROLE … CREATEDB); else name an earlier step with --at";
+        return Err(Stop::database(message, hint));
     }
-    let differences = differences(&shapes, count, &actual);
+    let differences = differences(&shapes[count], &ever(&shapes), &actual);
     if differences.is_empty() {
         return Ok(count);
     }
@@ -73,33 +100,42 @@ pub(super) fn claimed(store: &mut Store, steps: &[Step]) -> Result<Option<usize>
     }
 }
 
-/// The shape before the first step and behind each, as far as they can be tried.
-fn shapes(store: &mut Store, steps: &[Step]) -> Result<Vec<Shape>> {
+/// The shape before the first step and behind each, as far as they can be tried; and why not all can be.
+fn shapes(store: &mut Store, steps: &[Step]) -> Result<(Vec<Shape>, Option<String>)> {
     let sql: Vec<Vec<&str>> = steps.iter().map(|s| s.up.vetted.script.statements.iter().map(|s| s.sql.as_str()).collect()).collect();
     let mut shapes = vec![Shape::new()];
-    shapes.extend(shapes_after(store, &sql)?);
-    Ok(shapes)
+    let tried = shapes_after(store, &sql)?;
+    shapes.extend(tried.shapes);
+    Ok((shapes, tried.why))
 }
 
-fn untried(steps: &[Step], shapes: &[Shape]) -> String {
-    match steps.get(shapes.len() - 1) {
-        Some(step) => format!(" (the step {} and those behind it could not be tried apart from the app's tables)", step.name),
-        None => String::new(),
+fn untried(steps: &[Step], shapes: &[Shape], why: Option<&str>) -> String {
+    match (steps.get(shapes.len() - 1), why) {
+        (Some(step), Some(why)) => format!(" (the step {} and those behind it could not be tried: {why})", step.name),
+        _ => String::new(),
     }
 }
 
-/// How the tables that the steps are about differ from their shape after `n` steps.
-fn differences(shapes: &[Shape], n: usize, actual: &Shape) -> Vec<String> {
-    let ours: BTreeSet<&String> = shapes.iter().flat_map(Shape::keys).collect();
+/// The tables that the steps are about, and the columns that each has had.
+type Ever<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+fn ever(shapes: &[Shape]) -> Ever<'_> {
+    let mut ever = Ever::new();
+    for (table, shape) in shapes.iter().flatten() {
+        ever.entry(table).or_default().extend(shape.columns.iter().map(|c| c.name.as_str()));
+    }
+    ever
+}
+
+/// How those tables differ from a shape.
+fn differences(shape: &Shape, ever: &Ever<'_>, actual: &Shape) -> Vec<String> {
     let mut found = Vec::new();
-    for table in ours {
-        let ever: BTreeSet<&str> =
-            shapes.iter().filter_map(|s| s.get(table)).flat_map(|t| t.columns.iter().map(|c| c.name.as_str())).collect();
-        match (shapes[n].get(table), actual.get(table)) {
+    for (table, ever) in ever {
+        match (shape.get(*table), actual.get(*table)) {
             (None, None) => {}
             (Some(_), None) => found.push(format!("the table {table} is missing")),
             (None, Some(_)) => found.push(format!("the table {table} is there")),
-            (Some(should), Some(is)) => compare(table, should, is, &ever, &mut found),
+            (Some(should), Some(is)) => compare(table, should, is, ever, &mut found),
         }
     }
     found

@@ -25,13 +25,22 @@ pub(super) struct Applied {
 /// stop that says where it stands.
 pub(super) fn run(store: &mut Store, step: &str, script: &StepScript) -> Result<Applied> {
     let mut applied = Applied { notes: script.vetted.notes.clone(), ..Applied::default() };
+    if script.vetted.additive {
+        // What stands otherwise is said before anything is run, and all of it: a statement that builds on it could fail first.
+        for statement in &script.vetted.script.statements {
+            leave_out(store, step, script, statement, &mut applied).map_err(|stop| placed(step, script, statement.line, stop))?;
+        }
+        if !applied.findings.is_empty() {
+            return Ok(applied);
+        }
+    }
     let keeps: Vec<(usize, &Keep)> =
         script.vetted.script.directives().filter_map(|d| if let Says::Keeps(k) = &d.says { Some((d.line, k)) } else { None }).collect();
     let mut before = Vec::new();
     for (line, keep) in &keeps {
         before.push(store.scalar(&keep.before).map_err(|stop| placed(step, script, *line, stop))?);
     }
-    let rebuilt = if store.is_postgres() { Vec::new() } else { store.before_rebuild(&script.vetted.rebuilds)? };
+    let rebuilt = store.before_rebuild(&script.vetted.remade).map_err(|stop| placed(step, script, 1, stop))?;
     for statement in &script.vetted.script.statements {
         let at = |stop| placed(step, script, statement.line, stop);
         if leave_out(store, step, script, statement, &mut applied).map_err(at)? {
@@ -40,19 +49,22 @@ pub(super) fn run(store: &mut Store, step: &str, script: &StepScript) -> Result<
         }
         match statement.change() {
             Some(_) => applied.changes.extend(touched(statement, store.change(&statement.sql, &[]).map_err(at)?)),
+            None if statement.renamed_to().is_some() && !script.vetted.remade.is_empty() => {
+                let old = statement.altered_table().unwrap_or_default();
+                let apart = script.vetted.remade.iter().any(|r| r.whole && r.table.eq_ignore_ascii_case(&old));
+                store.rename_table(&statement.sql, apart).map_err(at)?;
+            }
             None => store.execute(&statement.sql).map_err(at)?,
         }
     }
     let dropped: Vec<(String, String)> = script.vetted.script.statements.iter().filter_map(Statement::dropped).collect();
-    let made = store.after_rebuild(rebuilt, &dropped).map_err(|stop| placed(step, script, 1, stop))?;
-    applied.notes.extend(made.into_iter().map(|name| format!("{name} went with its table and was made again")));
-    if store.is_postgres() {
-        store.forget_settings(&script.text)?;
-        if !script.vetted.outside {
-            // What a deferred constraint still has to look at would keep the next step from altering its table.
-            store.settle_constraints().map_err(|stop| placed(step, script, 1, stop))?;
-        }
-    }
+    let (made, gone) = store.after_rebuild(rebuilt, &dropped).map_err(|stop| placed(step, script, 1, stop))?;
+    applied.notes.extend(made);
+    applied.findings.extend(gone.into_iter().map(|words| {
+        let hint = "the step does not make it again; where that is not meant, make it anew in a step behind";
+        Finding::new(Severity::Warning, Subject::Database, "went-with-table", format!("step {step}, {}: {words}", script.file), hint)
+    }));
+    store.end_script(script.vetted.outside).map_err(|stop| placed(step, script, 1, stop))?;
     expectations(step, script, &mut applied);
     for ((line, keep), before) in keeps.into_iter().zip(before) {
         let after = store.scalar(&keep.after).map_err(|stop| placed(step, script, line, stop))?;
@@ -106,29 +118,53 @@ fn touched(statement: &Statement, rows: usize) -> Option<Touched> {
 
 /// Whether a statement is left out because what it makes stands, or what it needs does not.
 fn leave_out(store: &mut Store, step: &str, script: &StepScript, statement: &Statement, applied: &mut Applied) -> Result<bool> {
-    let conditions = statement.directives.iter().filter_map(|d| if let Says::Only(c) = &d.says { Some(c.clone()) } else { None });
-    let mut conditions: Vec<Condition> = conditions.collect();
-    if conditions.is_empty() && statement.if_not_exists() {
-        // The database would leave it out as well, but not look whether what stands there is the same.
-        let object = statement.created_table().map(Object::Table).or_else(|| statement.created_index().map(Object::Index));
-        conditions.extend(object.map(|object| Condition { object, stands: false }));
-    }
+    let conditions: Vec<&Condition> =
+        statement.directives.iter().filter_map(|d| if let Says::Only(c) = &d.says { Some(c) } else { None }).collect();
+    let mut left_out = false;
     for condition in conditions {
-        if store.stands(&condition.object)? == condition.stands {
-            continue;
-        }
-        if !condition.stands {
-            let differences = adopt::otherwise(store, &condition.object, statement)?;
-            for difference in differences {
-                let severity = if script.vetted.additive { Severity::Error } else { Severity::Warning };
-                let message = format!("step {step}, {}:{}: {difference}", script.file, statement.line);
-                let hint = "what stands there is left alone; bring it to that shape, or write the step as it is";
-                applied.findings.push(Finding::new(severity, Subject::Database, "shape-differs", message, hint));
+        if store.stands(&condition.object)? != condition.stands {
+            left_out = true;
+            if !condition.stands {
+                compare(store, step, script, statement, &condition.object, applied)?;
             }
         }
-        return Ok(true);
     }
-    Ok(false)
+    if !left_out && statement.if_not_exists() && !statement.creates_qualified() {
+        // The database leaves it out itself, but does not look whether what stands there is the same.
+        let object = statement.created_table().map(Object::Table).or_else(|| statement.created_index().map(Object::Index));
+        if let Some(object) = object
+            && store.stands(&object)?
+        {
+            compare(store, step, script, statement, &object, applied)?;
+        }
+    }
+    Ok(left_out)
+}
+
+/// Says how what stands differs from what a statement would make.
+fn compare(
+    store: &mut Store,
+    step: &str,
+    script: &StepScript,
+    statement: &Statement,
+    object: &Object,
+    applied: &mut Applied,
+) -> Result<()> {
+    // What is tried to that end leaves no trace, but needs a transaction.
+    if script.vetted.outside {
+        store.begin()?;
+    }
+    let differences = adopt::otherwise(store, object, statement);
+    if script.vetted.outside {
+        store.rollback();
+    }
+    for difference in differences? {
+        let severity = if script.vetted.additive { Severity::Error } else { Severity::Warning };
+        let message = format!("step {step}, {}:{}: {difference}", script.file, statement.line);
+        let hint = "what stands there is left alone; bring it to that shape, or write the step as it is";
+        applied.findings.push(Finding::new(severity, Subject::Database, "shape-differs", message, hint));
+    }
+    Ok(())
 }
 
 /// What `-- expect:` says against the rows that were touched: of the statement behind it, or of all that do the same.
@@ -141,7 +177,7 @@ fn expectations(step: &str, script: &StepScript, applied: &mut Applied) {
             let Says::Expect(expected) = &directive.says else { continue };
             let own = statement.filter(|s| s.change().is_some_and(|(verb, table)| same(expected, verb, &table))).map(|s| s.line);
             let counted =
-                applied.changes.iter().filter(|c| own.map_or_else(|| same(expected, &c.operation, &c.table), |line| c.line == line));
+                applied.changes.iter().filter(|c| same(expected, &c.operation, &c.table) && own.is_none_or(|line| c.line == line));
             let rows: usize = counted.clone().map(|c| c.rows).sum();
             let (none, holds) = (counted.count() == 0, expected.holds(rows));
             let mut check = figures("expect", step, directive.line, Some(expected.words()), Some(rows.to_string()), holds && !none);

@@ -2,14 +2,15 @@
 //! that takes something away.
 
 use crate::script::{Expectation, Kind, Says, Script, Statement, Wrong};
+use crate::store::Remade;
 
 /// A script that was looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Vetted {
     /// What of it is run.
     pub(super) script: Script,
-    /// The tables it makes anew.
-    pub(super) rebuilds: Vec<String>,
+    /// The tables of SQLite that it makes anew.
+    pub(super) remade: Vec<Remade>,
     /// Whether foreign keys must be off.
     pub(super) foreign_keys_off: bool,
     /// Whether it takes nothing away.
@@ -36,31 +37,53 @@ pub(super) struct Terms {
 /// Looks at a script.
 pub(super) fn vet(script: Script, terms: Terms) -> Result<Vetted, Wrong> {
     let mut vetted = Vetted { script, additive: terms.additive, outside: terms.outside, ..Vetted::default() };
+    for wrong in std::mem::take(&mut vetted.script.doubtful) {
+        if !terms.foreign {
+            return Err(wrong);
+        }
+        vetted.notes.push(format!("line {} is taken for a comment: {}", wrong.line, wrong.message));
+    }
     for directive in vetted.script.directives() {
         match &directive.says {
             Says::Kind(Kind::Additive) => vetted.additive = true,
             Says::Kind(Kind::OutsideTransaction) => vetted.outside = true,
-            Says::Kind(Kind::Rebuild(tables)) => vetted.rebuilds.extend(tables.iter().cloned()),
+            Says::Kind(Kind::Rebuild(tables)) if !terms.postgres => {
+                vetted.remade.extend(tables.iter().map(|table| Remade { table: table.clone(), declared: true, whole: true }));
+            }
             _ => {}
         }
     }
-    vetted.foreign_keys_off = !terms.postgres && (!vetted.rebuilds.is_empty() || makes_anew(&vetted.script));
-    strip_transaction(&mut vetted);
-    if !terms.postgres && terms.foreign {
-        strip_foreign_keys(&mut vetted);
+    if !terms.postgres {
+        for remade in made_anew(&vetted.script, terms.foreign) {
+            if !vetted.remade.iter().any(|r| r.table.eq_ignore_ascii_case(&remade.table)) {
+                vetted.remade.push(remade);
+            }
+        }
+        vetted.foreign_keys_off = !vetted.remade.is_empty();
+        if terms.foreign {
+            strip_pragmas(&mut vetted);
+        }
     }
     let alone = vetted.script.statements.iter().find(|s| needs_no_transaction(s, terms.postgres)).map(|s| s.line);
-    if terms.foreign
-        && !vetted.outside
-        && let Some(line) = alone
-    {
-        vetted.outside = true;
-        vetted.notes.push(format!("line {line} cannot live in a transaction: the step runs outside one, statement by statement"));
+    if terms.foreign && !vetted.outside {
+        if let Some(line) = alone {
+            vetted.outside = true;
+            vetted.notes.push(format!("line {line} cannot live in a transaction: the step runs outside one, statement by statement"));
+        } else if terms.postgres
+            && let Some(line) = uses_new_value(&vetted.script)
+        {
+            vetted.outside = true;
+            let why = "uses a value that the step adds to an enumeration, which must be committed first";
+            vetted.notes.push(format!("line {line} {why}: the step runs outside a transaction, statement by statement"));
+        }
     }
     if !terms.postgres && vetted.outside && alone.is_none() {
         // All that SQLite needs from it is that foreign keys can be off.
         vetted.outside = false;
         vetted.foreign_keys_off = true;
+    }
+    if !vetted.outside {
+        strip_transaction(&mut vetted, terms.foreign);
     }
     if vetted.outside
         && let Some(keeps) = vetted.script.directives().find(|d| matches!(d.says, Says::Keeps(_)))
@@ -85,38 +108,50 @@ fn commits(s: &Statement) -> bool {
     s.begins(&["COMMIT"]) || s.begins(&["END"])
 }
 
-/// One pair of BEGIN and COMMIT around the script is left out: the run has its own.
-fn strip_transaction(vetted: &mut Vetted) {
+/// One pair of BEGIN and COMMIT around the script is left out: the run has its own. Another tool's script may have several,
+/// one behind the other.
+fn strip_transaction(vetted: &mut Vetted, several: bool) {
     let statements = &mut vetted.script.statements;
-    let at = |is: fn(&Statement) -> bool, s: &[Statement]| (0..s.len()).filter(|i| is(&s[*i])).collect::<Vec<_>>();
-    if let ([begin], [commit]) = (at(begins_transaction, statements).as_slice(), at(commits, statements).as_slice())
-        && begin < commit
-    {
-        let (begin, commit) = (*begin, *commit);
-        vetted.notes.push(format!(
-            "its {} in line {} and {} in line {} are left out: the transaction is tieout's",
-            statements[begin].head(),
-            statements[begin].line,
-            statements[commit].head(),
-            statements[commit].line
-        ));
-        let last = statements.remove(commit).directives;
-        let first = statements.remove(begin).directives;
-        match statements.get_mut(begin) {
-            Some(next) => next.directives.splice(0..0, first).for_each(drop),
-            None => vetted.script.rest.splice(0..0, first).for_each(drop),
-        }
-        vetted.script.rest.extend(last);
+    let ends: Vec<usize> = (0..statements.len()).filter(|i| begins_transaction(&statements[*i]) || commits(&statements[*i])).collect();
+    let plain = |at: usize| commits(&statements[at]) && !statements[at].has("CHAIN") && !statements[at].has("PREPARED");
+    let paired = ends.chunks(2).all(|pair| matches!(pair, [b, c] if begins_transaction(&statements[*b]) && plain(*c)));
+    if ends.is_empty() || !paired || ends.len() > 2 && !several {
+        return;
     }
+    for pair in ends.chunks(2) {
+        let words = |at: usize| format!("{} in line {}", statements[at].head(), statements[at].line);
+        vetted.notes.push(format!("its {} and {} are left out: the transaction is tieout's", words(pair[0]), words(pair[1])));
+    }
+    for at in ends.into_iter().rev() {
+        let directives = statements.remove(at).directives;
+        let next = statements.get_mut(at).map_or(&mut vetted.script.rest, |next| &mut next.directives);
+        next.splice(0..0, directives).for_each(drop);
+    }
+}
+
+/// The line that uses a value which an earlier statement of the script adds to an enumeration.
+fn uses_new_value(script: &Script) -> Option<usize> {
+    let statements = script.statements.iter().enumerate();
+    let mut added = statements.filter_map(|(at, s)| Some((at, s.added_value()?)));
+    added.find_map(|(at, value)| {
+        let uses = |s: &&Statement| s.added_value().is_none() && s.sql.contains(value);
+        script.statements[at + 1..].iter().find(uses).map(|s| s.line)
+    })
 }
 
 fn is_foreign_keys(s: &Statement) -> bool {
     s.begins(&["PRAGMA", "FOREIGN_KEYS"])
 }
 
+/// What the session alone is about, and SQLite refuses to change within a transaction.
+fn is_of_the_session(s: &Statement) -> bool {
+    s.begins(&["PRAGMA", "SYNCHRONOUS"]) || s.begins(&["PRAGMA", "TEMP_STORE"])
+}
+
 /// `PRAGMA foreign_keys` does nothing within a transaction: it is done before.
-fn strip_foreign_keys(vetted: &mut Vetted) {
+fn strip_pragmas(vetted: &mut Vetted) {
     let statements = &mut vetted.script.statements;
+    statements.retain(|s| !is_of_the_session(s));
     let off = |s: &&Statement| is_foreign_keys(s) && (s.has("OFF") || s.has("FALSE") || s.has("NO") || s.sql.trim_end().ends_with('0'));
     if let Some(line) = statements.iter().find(off).map(|s| s.line) {
         vetted.foreign_keys_off = true;
@@ -125,13 +160,20 @@ fn strip_foreign_keys(vetted: &mut Vetted) {
     statements.retain(|s| !is_foreign_keys(s));
 }
 
-/// Whether a table is dropped and another takes its name. With foreign keys on, dropping it would first delete its rows, and
-/// with them those of other tables that refer to them.
-fn makes_anew(script: &Script) -> bool {
+/// The tables that are dropped and whose name another takes, before or behind. With foreign keys on, dropping one would first
+/// delete its rows, and with them those of other tables that refer to them. What goes with the old table is made again where
+/// the new one is renamed to it; another tool's step makes it again itself, or means it to go.
+fn made_anew(script: &Script, foreign: bool) -> Vec<Remade> {
     let dropped = script.statements.iter().filter_map(Statement::dropped).filter(|(kind, _)| kind == "TABLE");
-    let dropped: Vec<String> = dropped.map(|(_, name)| name.to_lowercase()).collect();
-    let taken = |s: &Statement| s.renamed_to().or_else(|| s.created_table()).is_some_and(|name| dropped.contains(&name.to_lowercase()));
-    script.statements.iter().any(taken)
+    let takes = |name: &str, of: fn(&Statement) -> Option<String>| {
+        script.statements.iter().filter_map(of).any(|taken| taken.eq_ignore_ascii_case(name))
+    };
+    let remade = |(_, table): (String, String)| {
+        let renamed = takes(&table, Statement::renamed_to);
+        let anew = renamed || takes(&table, Statement::created_table);
+        anew.then_some(Remade { table, declared: false, whole: renamed && !foreign })
+    };
+    dropped.filter_map(remade).collect()
 }
 
 fn needs_no_transaction(s: &Statement, postgres: bool) -> bool {
@@ -141,6 +183,7 @@ fn needs_no_transaction(s: &Statement, postgres: bool) -> bool {
         || (s.begins(&["PRAGMA", "JOURNAL_MODE"]))
         || postgres
             && (s.has("CONCURRENTLY") && !s.begins(&["REFRESH"])
+                || s.begins(&["REINDEX"]) && ["CONCURRENTLY", "DATABASE", "SYSTEM"].iter().any(|w| s.sql.to_uppercase().contains(w))
                 || s.begins(&["ALTER", "SYSTEM"])
                 || [["CREATE", "DATABASE"], ["DROP", "DATABASE"], ["CREATE", "TABLESPACE"], ["DROP", "TABLESPACE"]]
                     .iter()
@@ -152,8 +195,11 @@ fn allowed(s: &Statement, terms: Terms, vetted: &Vetted) -> Result<(), Wrong> {
         let what = if is_foreign_keys(s) { "PRAGMA foreign_keys".to_owned() } else { s.head() };
         Err(Wrong { line: s.line, message: format!("{what} has no place in a step"), hint: hint.into() })
     };
-    if s.sql.starts_with('\\') {
-        return refused("it is a command of psql, not SQL; remove it");
+    if s.sql.starts_with(['\\', '.']) {
+        return refused("it is a command of psql or sqlite3, not SQL; remove it");
+    }
+    if s.begins(&["DISCARD"]) && terms.postgres {
+        return refused("it would give up what tieout holds in its session; remove it");
     }
     if s.begins(&["COPY"]) && s.has("STDIN") {
         return refused("its rows are for psql; load them as a source of a job, or with INSERT");
@@ -161,8 +207,10 @@ fn allowed(s: &Statement, terms: Terms, vetted: &Vetted) -> Result<(), Wrong> {
     if vetted.outside {
         return Ok(());
     }
-    let ends = ["ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"].iter().any(|word| s.begins(&[word]));
-    if ends || begins_transaction(s) || commits(s) {
+    let back = s.begins(&["ROLLBACK"]) && s.has("TO");
+    let marks = back || s.begins(&["SAVEPOINT"]) || s.begins(&["RELEASE"]);
+    let ends = (s.begins(&["ROLLBACK"]) && !back) || s.begins(&["ABORT"]) || s.begins(&["PREPARE", "TRANSACTION"]);
+    if ends || (marks && !terms.foreign) || begins_transaction(s) || commits(s) {
         return refused("the whole run is one transaction, which tieout begins and ends; remove the statement");
     }
     if needs_no_transaction(s, terms.postgres) {
@@ -226,6 +274,9 @@ mod tests {
             ("SET search_path = x", "postgres", 1, "SET SEARCH_PATH"),
             ("\\connect x", "postgres", 1, "\\connect x"),
             ("SAVEPOINT a", "sqlite", 1, "SAVEPOINT A"),
+            ("PREPARE TRANSACTION 'x'", "postgres", 1, "PREPARE TRANSACTION"),
+            ("DISCARD ALL", "postgres", 1, "DISCARD ALL"),
+            ("REINDEX (CONCURRENTLY) TABLE t", "postgres", 1, "REINDEX"),
         ] {
             assert_eq!(refused(sql, backend), (line, format!("{what} has no place in a step")), "{sql}");
         }
@@ -265,6 +316,18 @@ mod tests {
         let terms = Terms { outside: true, foreign: true, ..Terms::default() };
         let found = vet(Script::read(sql, Grammar::Sqlite).unwrap(), terms).unwrap();
         assert!(!found.outside && found.foreign_keys_off, "SQLite needs only its foreign keys off");
+        let pairs = "BEGIN; SELECT 1; COMMIT;\nBEGIN; SAVEPOINT a; SELECT 2; ROLLBACK TO a; COMMIT;";
+        assert_eq!(vetted(pairs, "postgres", true).unwrap().script.statements.len(), 4);
+        let doubtful = "CREATE TABLE t (\n-- if: a is there\na INT) -- kind: of odd";
+        assert!(vetted(doubtful, "sqlite", true).unwrap().notes.len() == 2 && vetted(doubtful, "sqlite", false).is_err());
+        for nested in ["BEGIN; BEGIN; SELECT 1; COMMIT", "COMMIT; BEGIN", "BEGIN; SELECT 1; ROLLBACK", "BEGIN; SELECT 1; COMMIT AND CHAIN"]
+        {
+            assert!(vetted(nested, "postgres", true).is_err(), "{nested}");
+        }
+        let enumeration = "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'odd';\nALTER TABLE t ALTER a SET DEFAULT 'odd'";
+        let found = vetted(enumeration, "postgres", true).unwrap();
+        assert!(found.outside && found.notes[0].contains("line 2"), "{:?}", found.notes);
+        assert!(!vetted("ALTER TYPE mood ADD VALUE 'odd'; ALTER TYPE mood ADD VALUE 'new' AFTER 'odd'", "postgres", true).unwrap().outside);
     }
 
     #[test]
@@ -273,6 +336,11 @@ mod tests {
         assert!(vetted(anew, "sqlite", false).unwrap().foreign_keys_off);
         assert!(!vetted("DROP TABLE t; CREATE TABLE u (a INT)", "sqlite", false).unwrap().foreign_keys_off);
         assert!(!vetted(anew, "postgres", false).unwrap().foreign_keys_off);
+        for (sql, foreign, whole) in [(anew, false, true), (anew, true, false), ("DROP TABLE t; CREATE TABLE t (a INT)", false, false)] {
+            assert_eq!(vetted(sql, "sqlite", foreign).unwrap().remade, [Remade { table: "t".into(), declared: false, whole }]);
+        }
+        let declared = vetted(&format!("-- kind: rebuild T\n{anew}"), "sqlite", true).unwrap().remade;
+        assert_eq!(declared, [Remade { table: "T".into(), declared: true, whole: true }]);
     }
 
     #[test]

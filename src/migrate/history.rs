@@ -19,10 +19,7 @@ pub(super) fn recorded(store: &mut Store, job: &str, steps: &[Step]) -> Result<(
                 return Err(Stop::database(message, "restore its SQL as it was, and put the change into a new step"));
             }
             Some(_) if row.kind == "begun" => {
-                let message = format!("the step {name} was begun outside a transaction, and nobody knows how far it came");
-                let hint =
-                    "look at what it did: `tieout migrate up --again STEP` runs it once more, `tieout migrate baseline` takes it as done";
-                return Err(Stop::database(message, hint));
+                return Err(begun(name));
             }
             Some(_) => {}
         }
@@ -34,4 +31,12 @@ pub(super) fn recorded(store: &mut Store, job: &str, steps: &[Step]) -> Result<(
         return Err(Stop::database(message, "give the new step a number behind the applied ones"));
     }
     Ok((recorded, done))
+}
+
+/// Why nothing goes on behind a step that runs outside a transaction and did not come to its end.
+pub(super) fn begun(step: &str) -> Stop {
+    Stop::database(
+        format!("the step {step} was begun outside a transaction, and nobody knows how far it came"),
+        "look at what it did: `tieout migrate up --again STEP` runs it once more, `tieout migrate baseline` takes it as done",
+    )
 }

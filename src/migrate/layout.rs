@@ -28,7 +28,7 @@ pub(super) struct Found {
 pub(super) struct Source {
     /// The file, as it is shown.
     pub(super) file: PathBuf,
-    /// Its text, line ends normalised; what is not of this script is blank, so that lines keep their numbers.
+    /// Its text, as it stands there; what is not of this script is blank, so that lines keep their numbers.
     pub(super) text: String,
 }
 
@@ -43,9 +43,10 @@ fn rank(digits: &str) -> Rank {
 /// The steps below `dir` for `backend`, in their order.
 pub(super) fn find(dir: &Path, backend: &str) -> Result<Vec<Found>> {
     let mut steps = look(dir, backend)?;
-    let own = dir.join(backend);
-    if steps.is_empty() && own.is_dir() {
-        steps = look(&own, backend)?;
+    for own in folders(backend).iter().map(|name| dir.join(name)) {
+        if steps.is_empty() && own.is_dir() {
+            steps = look(&own, backend)?;
+        }
     }
     if steps.is_empty() {
         let hint = "a step is NAME/up.sql, NAME/migration.sql or a file like 0001_name.sql, each also in a folder sqlite or postgres";
@@ -64,6 +65,11 @@ pub(super) fn find(dir: &Path, backend: &str) -> Result<Vec<Found>> {
         return Err(Stop::usage(message, "number them apart: their order must be beyond doubt"));
     }
     Ok(steps.into_iter().map(|(_, _, found)| found).collect())
+}
+
+/// What people call the folder of a database.
+fn folders(backend: &str) -> &'static [&'static str] {
+    if backend == "postgres" { &["postgres", "postgresql", "pg"] } else { &["sqlite", "sqlite3"] }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +117,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Stop {
 
 fn read(path: &Path) -> Result<Source> {
     let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))?;
-    Ok(Source { file: path.to_owned(), text: text.replace("\r\n", "\n") })
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    Ok(Source { file: path.to_owned(), text })
 }
 
 /// A step in a folder, where it is one.
 fn folder(path: &Path, name: &str, backend: &str) -> Result<Option<(Layout, Place, Found)>> {
     let file = |file: &str| -> Result<Option<Source>> {
-        let candidates = [path.join(backend).join(file), path.join(file)];
-        candidates.iter().find(|p| p.is_file()).map(|p| read(p)).transpose()
+        let mut candidates = folders(backend).iter().map(|own| path.join(own).join(file)).chain([path.join(file)]);
+        candidates.find(|p| p.is_file()).map(|p| read(&p)).transpose()
     };
     if let Some(up) = file("migration.sql")? {
         let found = Found { name: name.to_owned(), up, down: file("down.sql")?, foreign: true, ..Found::default() };
@@ -134,7 +141,7 @@ fn folder(path: &Path, name: &str, backend: &str) -> Result<Option<(Layout, Plac
         };
     };
     let Some(up) = file("up.sql")? else {
-        let other = ["sqlite", "postgres"].iter().any(|b| path.join(b).join("up.sql").is_file());
+        let other = ["sqlite", "postgres"].into_iter().flat_map(folders).any(|own| path.join(own).join("up.sql").is_file());
         if !other && !path.join("down.sql").is_file() {
             return Ok(None);
         }
@@ -221,14 +228,13 @@ fn sections(found: &mut Found, source: Source) {
         return;
     }
     let (mut up, mut down, mut now) = (String::new(), String::new(), true);
-    for line in source.text.lines() {
+    for line in source.text.split_inclusive('\n') {
         if let Some(Some(section)) = marker(line) {
             now = section;
         }
-        up.push_str(if now { line } else { "" });
-        down.push_str(if now { "" } else { line });
-        up.push('\n');
-        down.push('\n');
+        let (this, other) = if now { (&mut up, &mut down) } else { (&mut down, &mut up) };
+        this.push_str(line);
+        other.push('\n');
     }
     found.up = Source { file: source.file.clone(), text: up.trim_end().to_owned() + "\n" };
     if !down.trim().is_empty() {
@@ -269,7 +275,7 @@ mod tests {
         assert!(refused(&[up("first/up.sql")]).contains("does not begin with a number"));
         assert!(refused(&[("README.md", "x"), ("meta/_journal.json", "{}")]).contains("holds no migration steps"));
         let dir = folder_of(&[up("1_a/up.sql")]);
-        assert_eq!(find(dir.path(), "sqlite").unwrap()[0].up.text, "SELECT 1;\n", "a checkout with CRLF is the same step");
+        assert_eq!(find(dir.path(), "sqlite").unwrap()[0].up.text, "SELECT 1;\r\n", "texts within stay as they are");
     }
 
     #[test]
@@ -291,8 +297,15 @@ mod tests {
         assert!(steps[0].outside && !steps[0].up.text.contains("DROP"));
         assert_eq!(steps[0].down.as_ref().unwrap().text, "\n\n\n-- migrate:down\nDROP TABLE t;\n");
         assert!(refused(&[("1_a.sql", ""), ("01_b.sql", "")]).contains("the same number"));
-        let own = [("sqlite/0001_a.sql", "S"), ("postgres/0001_a.sql", "P")];
-        assert_eq!(find(folder_of(&own).path(), "postgres").unwrap()[0].up.text, "P");
+        for (folder, other) in [("postgres", "sqlite"), ("postgresql", "sqlite3")] {
+            let own = [(format!("{other}/0001_a.sql"), "S"), (format!("{folder}/0001_a.sql"), "P")];
+            let own: Vec<(&str, &str)> = own.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+            assert_eq!(find(folder_of(&own).path(), "postgres").unwrap()[0].up.text, "P");
+        }
+        let goose = "\u{feff}-- +goose Up\r\nSELECT 1;\r\n-- +goose Down\r\nSELECT 2;\r\n";
+        let steps = find(folder_of(&[("1_a.sql", goose)]).path(), "sqlite").unwrap();
+        assert_eq!(steps[0].up.text, "-- +goose Up\r\nSELECT 1;\n", "a mark at the beginning hides no section");
+        assert!(steps[0].down.as_ref().unwrap().text.contains("SELECT 2;\r\n"));
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct StepOutcome {
     pub name: String,
     /// SHA-256 of its SQL.
     pub sha256: String,
-    /// `applied` by this run, `adopted` as found, `recorded` by an earlier run, `undone` by this run, `pending`.
+    /// `applied` by this run, `adopted` as found, `recorded` by an earlier run, `undone` by this run; `failed`, `pending`, and
+    /// `rolled back` with the one that failed.
     pub status: String,
     /// What was left out, made again or decided, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -175,6 +176,9 @@ pub fn ways_back(store: &mut Store, job: &str) -> Result<Vec<(RecordedStep, Opti
     recorded
         .into_iter()
         .map(|row| {
+            if row.kind == "begun" {
+                return Err(history::begun(&row.name));
+            }
             let down = row.down.as_ref().map(|text| steps::recorded_down(&row.name, text, postgres)).transpose()?;
             Ok((row, down))
         })
@@ -188,13 +192,36 @@ pub fn bring_down(store: &mut Store, job: &str, steps: &[(RecordedStep, Option<S
         let down = down.as_ref().ok_or_else(|| no_way_back(&row.name))?;
         let applied = apply::run(store, &row.name, down)?;
         let (notes, changes) = moved.take(applied);
-        moved.steps.push(StepOutcome { name: row.name.clone(), sha256: row.sha256.clone(), status: "undone".into(), notes, changes });
-        store.forget_step(job, &row.name)?;
+        let status = if moved.failed() { "failed" } else { "undone" };
+        moved.steps.push(StepOutcome { name: row.name.clone(), sha256: row.sha256.clone(), status: status.into(), notes, changes });
         if moved.failed() {
             break;
         }
+        store.forget_step(job, &row.name)?;
     }
     Ok(moved)
+}
+
+/// Of steps whose transaction was given up: what it did with them was not kept.
+pub fn not_kept(steps: &mut [StepOutcome]) {
+    for step in steps.iter_mut() {
+        match step.status.as_str() {
+            "applied" | "adopted" | "undone" => step.status = "rolled back".into(),
+            _ => {}
+        }
+    }
+}
+
+/// Forgets that a step was begun outside a transaction, so that it is run once more.
+pub fn forget_begun(store: &mut Store, job: &str, name: &str) -> Result<()> {
+    match store.recorded_steps(job)?.iter().find(|row| row.name == name) {
+        Some(row) if row.kind == "begun" => store.forget_step(job, name),
+        Some(_) => Err(Stop::usage(
+            format!("the step {name} was not only begun, it is done"),
+            "leave `--again` out; `tieout migrate down` takes a step back",
+        )),
+        None => Err(Stop::usage(format!("the step {name} was not begun"), "leave `--again` out")),
+    }
 }
 
 /// Why a step cannot be taken back.

@@ -74,7 +74,8 @@ pub fn read_steps(migrations: &Migrations, backend: &str) -> Result<Vec<Step>> {
             let back = Terms { additive: false, ..terms };
             let queries = |source: &Source| questions(StepScript::read(source, Terms { outside: false, ..back })?);
             Ok(Step {
-                sha256: sha256(&found.up.text),
+                // A checkout may change the ends of lines; the step is the same.
+                sha256: sha256(found.up.text.replace("\r\n", "\n")),
                 up: StepScript::read(&found.up, terms)?,
                 down: found.down.as_ref().map(|s| StepScript::read(s, back)).transpose()?,
                 before: found.before.as_ref().map(queries).transpose()?,

@@ -1,11 +1,8 @@
 //! Files, figures and database compared once more, for `tieout verify`: everything that `reconcile` looks at, and nothing recorded.
 
-use super::{Command, Progress, Request, inside, look_for_files, sources};
-use crate::assemble::Archive;
+use super::{Command, Guard, Progress, Request, inside, look_for_files, read_and_load};
 use crate::error::Result;
 use crate::job::Job;
-use crate::parse;
-use crate::quarantine;
 use crate::report::Outcome;
 use crate::store::{Store, Target};
 use std::path::PathBuf;
@@ -20,24 +17,15 @@ pub fn compare_again(
     interrupted: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
-    let request = Request { job, command: Command::Reconcile, target: target.clone(), root, report: None, interrupted, progress };
+    let (command, target, guard) = (Command::Reconcile, target.clone(), Guard::default());
+    let request = Request { job, command, target, root, report: None, interrupted, progress, guard };
     let mut outcome = Outcome::begin(job.name.clone(), request.command.word());
     outcome.run.id = Some(store.next_run_id()?);
     let (files, findings) = look_for_files(&request)?;
     outcome.findings.extend(findings);
-    let before = store.files_of_last_run(&job.name)?;
-    let mut read = parse::parse(job, &files, &request)?;
-    let (checks, rests) = quarantine::settle(job, &files, &mut read)?;
-    outcome.checks.extend(checks);
-    outcome.findings.extend(parse::findings(&files, &read));
-    let archive = Archive { job, files: &files, read: &read };
-    outcome.sources = sources::outcomes(archive, &before);
-    sources::mark_quarantined(&mut outcome, archive, rests);
-    if parse::blocked(&outcome.findings) {
-        inside::without_database(archive, store, &mut outcome)?;
-    } else {
-        inside::load_and_check(&request, archive, store, &mut outcome, &[])?;
-    }
+    read_and_load(&request, &mut outcome, store, &files, |request, archive, store, outcome, steps| {
+        inside::load_and_check(request, archive, store, outcome, steps)
+    })?;
     request.check_interrupt()?;
     outcome.judge();
     Ok(outcome)

@@ -13,7 +13,7 @@ pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome) -> bool {
     let when = match outcome.run.status {
         RunStatus::Committed => When::AfterCommit,
         RunStatus::Failed => When::AfterRollback,
-        RunStatus::Unchanged => return false,
+        RunStatus::Unchanged | RunStatus::Planned => return false,
     };
     let due: Vec<_> = request.job.caches.iter().filter(|c| c.when.contains(&when)).collect();
     for cache in &due {

@@ -64,7 +64,7 @@ pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option
 fn due(outcome: &Outcome) -> Vec<When> {
     let mut due = match outcome.run.status {
         RunStatus::Committed => vec![When::AfterCommit],
-        RunStatus::Unchanged => Vec::new(),
+        RunStatus::Unchanged | RunStatus::Planned => Vec::new(),
         RunStatus::Failed => vec![When::AfterRollback],
     };
     if outcome.checks.iter().any(Check::fails) || outcome.has_news() {

@@ -8,7 +8,7 @@ use crate::assemble::{
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Severity};
 use crate::job::{Job, OnStale};
-use crate::load::{delete_stale, load};
+use crate::load::{From, delete_stale, load};
 use crate::migrate::{self, Step};
 use crate::reconcile::rent;
 use crate::report::Outcome;
@@ -51,17 +51,18 @@ pub(super) fn load_and_check(
     let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry };
     let mut loader = Loader { request, archive, run, outcome, stale: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
-        loader.load(store, &tables::tenant(), tenants.into_iter().map(Ok))?;
+        loader.load(store, &tables::tenant(), &[], tenants.into_iter().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::tenant())?;
     }
     if archive.has(|r| matches!(r, Record::Bill(_))) {
-        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(), bill_rows(archive, scope)))?;
+        let stated = archive.stated(None);
+        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(), &stated, bill_rows(archive, scope)))?;
     } else {
         loader.load_nothing(store, &tables::electricity_bill())?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &ledger_table(job), ledger.into_iter().map(Ok))?;
+        loader.load(store, &ledger_table(job), &[], ledger.into_iter().map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     } else {
         loader.load_nothing(store, &ledger_table(job))?;
@@ -69,13 +70,14 @@ pub(super) fn load_and_check(
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(store)?, &bill_sums(store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(), rows.into_iter().map(Ok))?;
+        loader.load(store, &tables::config(), &[], rows.into_iter().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::config())?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
         let created = !dry && store.ensure_table(declared)?;
-        std::thread::scope(|scope| loader.load(store, &declared.table, assemble::declared_rows(archive, scope, at)))?;
+        let stated = archive.stated(Some(at));
+        std::thread::scope(|scope| loader.load(store, &declared.table, &stated, assemble::declared_rows(archive, scope, at)))?;
         if created {
             store.record_created(id, &declared.table.name)?;
         }
@@ -153,7 +155,8 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(&mut self, store: &mut Store, table: &Table, rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
+    /// Loads a table; `stated` is how many rows of it each file states, and empty where rows are derived.
+    fn load(&mut self, store: &mut Store, table: &Table, stated: &[Option<usize>], rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
         self.request.check_interrupt()?;
         if self.run.dry && !store.has_table(&table.name)? {
             let why = format!("not run: the database has no table {}", table.name);
@@ -166,12 +169,12 @@ impl Loader<'_> {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
                 "`tieout run JOB` applies the job's migrations first, which create it"
             }
-            Command::Run | Command::Migrate(_) | Command::Rollback => {
+            Command::Run | Command::Plan | Command::Migrate(_) | Command::Rollback => {
                 "the job's migrations must create it: see [migrations] in the job file"
             }
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
-        let loaded = load(store, table, rows, &self.run, &paths, how, sound)?;
+        let loaded = load(store, table, rows, &self.run, From { paths: &paths, stated }, how, sound)?;
         self.outcome.tables.insert(table.name.to_string(), loaded.counts);
         self.outcome.checks.push(loaded.check);
         self.outcome.findings.extend(loaded.findings);
@@ -184,7 +187,7 @@ impl Loader<'_> {
     /// Loads nothing into a table that earlier runs filled and no file speaks of any more.
     fn load_nothing(&mut self, store: &mut Store, table: &Table) -> Result<()> {
         if self.run.whole && store.has_table(&table.name)? && store.filled_by(&table.name, self.run.job)? {
-            self.load(store, table, std::iter::empty())?;
+            self.load(store, table, &[], std::iter::empty())?;
         }
         Ok(())
     }

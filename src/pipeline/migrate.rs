@@ -1,13 +1,14 @@
 //! The schema steps alone, up and down: one transaction for as many steps as can live in one. What a step does and claims
 //! is `crate::migrate`'s.
 
+use super::patience::patiently;
 use super::schema::KeysOff;
 use super::{Request, record};
 use crate::error::{Result, Stop};
-use crate::evidence::{Finding, Severity, Subject};
-use crate::migrate::{self, Moved, Standing, Step, StepOutcome, bring_down, bring_up, read_steps, standing};
+use crate::evidence::{Check, Finding, Severity, Subject};
+use crate::migrate::{self, Moved, Standing, Step, StepOutcome, StepScript, bring_down, bring_up, read_steps, standing};
 use crate::report::{Outcome, RunStatus, now};
-use crate::store::Store;
+use crate::store::{RecordedStep, Store};
 use std::ops::Range;
 
 /// Which way the schema is moved, and how far.
@@ -59,6 +60,9 @@ pub(super) fn move_schema(request: &Request<'_>, outcome: &mut Outcome, store: &
     }
 }
 
+/// A recorded step with its way back.
+type Back = (RecordedStep, Option<StepScript>);
+
 struct Schema<'a> {
     request: &'a Request<'a>,
     outcome: &'a mut Outcome,
@@ -75,11 +79,19 @@ impl Schema<'_> {
         })
     }
 
+    /// A whole transaction's work, again where somebody else's lock was in the way.
+    fn patiently<T>(&mut self, mut work: impl FnMut(&mut Schema<'_>) -> Result<T>) -> Result<T> {
+        let (request, steps) = (self.request, self.steps);
+        patiently(request, self.outcome, self.store, |outcome, store| work(&mut Schema { request, outcome, store, steps }))
+    }
+
     /// Something within a transaction of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.store.begin()?;
-        let done = work(self).and_then(|done| self.store.commit().map(|()| done));
-        done.inspect_err(|_| self.store.rollback())
+    fn within<T>(&mut self, mut work: impl FnMut(&mut Schema<'_>) -> Result<T>) -> Result<T> {
+        self.patiently(|s| {
+            s.store.begin()?;
+            let done = work(s).and_then(|done| s.store.commit().map(|()| done));
+            done.inspect_err(|_| s.store.rollback())
+        })
     }
 
     fn up(&mut self, to: Option<&str>, again: Option<&str>) -> Result<()> {
@@ -88,7 +100,7 @@ impl Schema<'_> {
             s.store.ensure_own_tables()?;
             if let Some(name) = again {
                 s.place(name)?;
-                s.store.forget_step(&s.request.job.name, name)?;
+                migrate::forget_begun(s.store, &s.request.job.name, name)?;
             }
             standing(s.store, &s.request.job.name, s.steps)
         })?;
@@ -97,17 +109,18 @@ impl Schema<'_> {
             let range = self.segment(at, end, &standing);
             at = range.end;
             let committed = if at - range.start == 1 && self.runs_outside(range.start, &standing) {
-                self.outside(range.start, &standing)?
+                self.outside(range.start, &standing)
             } else {
-                self.inside(range, &standing, at == end)?
+                self.inside(range, &standing, at == end)
             };
-            if !committed {
+            if !matches!(committed, Ok(true)) {
                 self.say_what_stands();
-                self.outcome.migrations.extend(self.steps[at..end].iter().map(|s| StepOutcome::new(s, "pending")));
-                return Ok(());
+                let listed = self.outcome.migrations.len();
+                self.outcome.migrations.extend(self.steps[listed..end].iter().map(|s| StepOutcome::new(s, "pending")));
+                return committed.map(drop);
             }
         }
-        if self.steps[..end].last().is_none_or(|_| end > 0 && self.runs_outside(end - 1, &standing)) {
+        if end == 0 || self.runs_outside(end - 1, &standing) {
             self.outcome.judge();
             self.finish()?;
         }
@@ -140,32 +153,40 @@ impl Schema<'_> {
     /// Steps in one transaction; whether it was committed.
     fn inside(&mut self, range: Range<usize>, standing: &Standing, last: bool) -> Result<bool> {
         self.request.check_interrupt()?;
-        let keys = KeysOff::before(self.store, self.steps[range.clone()].iter().filter(|_| range.end > standing.stand).map(|s| &s.up))?;
+        let pending = &self.steps[standing.stand.clamp(range.start, range.end)..range.end];
+        let keys = KeysOff::before(self.store, pending.iter().map(|s| &s.up))?;
         let id = self.outcome.run.id.unwrap_or_default();
-        self.store.begin()?;
-        let result = bring_up(self.store, &self.request.job.name, self.steps, range.clone(), standing, id).and_then(|mut moved| {
-            if !moved.failed() {
-                moved.findings.extend(keys.dangling(self.store)?);
-                moved.checks.extend(migrate::verify(self.store, &self.steps[..range.end])?);
+        // All that stand are asked at the end; those of an earlier transaction were asked there.
+        let asked = if last { 0 } else { range.start };
+        let result = self.patiently(|s| {
+            s.store.begin()?;
+            let result = bring_up(s.store, &s.request.job.name, s.steps, range.clone(), standing, id).and_then(|mut moved| {
+                if !moved.failed() {
+                    moved.findings.extend(keys.dangling(s.store)?);
+                    s.outcome.checks.retain(|check| !last || check.name != "verify");
+                    moved.checks.extend(migrate::verify(s.store, &s.steps[asked..range.end])?);
+                }
+                s.settle(moved, last)
+            });
+            if !matches!(result, Ok(true)) {
+                s.store.rollback();
             }
-            self.settle(moved, last)
+            result
         });
-        if !matches!(result, Ok(true)) {
-            self.store.rollback();
-        }
         keys.after(self.store)?;
         result
     }
 
     /// Takes in what became of steps, and commits when all holds; with the record of the run when these are the last.
     fn settle(&mut self, moved: Moved, last: bool) -> Result<bool> {
-        let failed = moved.failed();
+        let (failed, first) = (moved.failed(), self.outcome.migrations.len());
         self.take(moved);
         self.request.check_interrupt()?;
         if last || failed {
             self.outcome.judge();
         }
         if failed || (last && self.outcome.run.status == RunStatus::Failed) {
+            migrate::not_kept(&mut self.outcome.migrations[first..]);
             return Ok(false);
         }
         if last {
@@ -190,7 +211,7 @@ impl Schema<'_> {
         let step = &self.steps[at];
         if let Some(before) = &step.before {
             let checks = self.within(|s| migrate::ask_before(s.store, &step.name, before))?;
-            let failed = checks.iter().any(crate::evidence::Check::fails);
+            let failed = checks.iter().any(Check::fails);
             self.outcome.checks.extend(checks);
             if failed {
                 self.outcome.migrations.push(StepOutcome::new(step, "failed"));
@@ -199,19 +220,33 @@ impl Schema<'_> {
             }
         }
         self.within(|s| migrate::record(s.store, &s.request.job.name, step, at, "begun", id))?;
-        let moved = bring_up(self.store, &self.request.job.name, self.steps, at..at + 1, standing, id)?;
-        let failed = moved.failed();
+        let moved = bring_up(self.store, &self.request.job.name, self.steps, at..at + 1, standing, id).inspect_err(|_| {
+            // What it began or set must not be in the way of recording that it failed.
+            self.store.rollback();
+            let _ = self.store.end_script(true);
+        })?;
+        let mut failed = moved.failed();
         self.take(moved);
+        if !failed {
+            let checks = self.within(|s| migrate::verify(s.store, &s.steps[at..=at]))?;
+            failed = checks.iter().any(Check::fails);
+            self.outcome.checks.extend(checks);
+        }
         if failed {
             self.outcome.judge();
         }
         Ok(!failed)
     }
 
+    /// Says what was committed before a failure.
     fn say_what_stands(&mut self) {
-        let applied = self.outcome.migrations.iter().filter(|s| s.status == "applied").count();
-        if applied > 0 {
-            let message = format!("{applied} steps before were committed and stand");
+        let done = |status: &str| self.outcome.migrations.iter().filter(|s| s.status == status).count();
+        let (applied, undone) = (done("applied"), done("undone"));
+        if applied + undone > 0 {
+            let message = match undone {
+                0 => format!("{applied} steps before were committed and stand"),
+                _ => format!("{undone} steps before were taken back, and that was committed"),
+            };
             let hint = "they could not share a transaction with the one that failed; run again when it is mended";
             self.outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "steps-stand", message, hint));
         }
@@ -245,40 +280,65 @@ impl Schema<'_> {
                 return Err(migrate::no_way_back(&row.name));
             }
         }
-        let keys = KeysOff::before(self.store, steps.iter().filter_map(|(_, down)| down.as_ref()))?;
-        let alone = steps.len() == 1 && steps.iter().any(|(_, down)| down.as_ref().is_some_and(migrate::StepScript::is_outside));
-        if !alone {
-            self.store.begin()?;
-        }
-        let result = bring_down(self.store, &self.request.job.name, &steps).and_then(|mut moved| {
-            moved.findings.extend(keys.dangling(self.store)?);
-            if alone {
-                self.take(moved);
-                self.outcome.judge();
-                return self.finish().map(|()| true);
+        let outside = |(_, down): &Back| down.as_ref().is_some_and(StepScript::is_outside);
+        let mut groups = steps.chunk_by(|a, b| !outside(a) && !outside(b)).peekable();
+        let mut recorded = false;
+        while let Some(group) = groups.next() {
+            recorded = groups.peek().is_none() && !outside(&group[0]);
+            let committed = if outside(&group[0]) { self.back_outside(group) } else { self.back(group, recorded) };
+            if !matches!(committed, Ok(true)) {
+                self.say_what_stands();
+                return committed.map(drop);
             }
-            self.settle(moved, true)
-        });
-        if !matches!(result, Ok(true)) {
-            self.store.rollback();
         }
+        if !recorded {
+            self.outcome.judge();
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Takes steps back in one transaction; whether it was committed.
+    fn back(&mut self, steps: &[Back], last: bool) -> Result<bool> {
+        let keys = KeysOff::before(self.store, steps.iter().filter_map(|(_, down)| down.as_ref()))?;
+        let result = self.patiently(|s| {
+            s.store.begin()?;
+            let result = bring_down(s.store, &s.request.job.name, steps).and_then(|mut moved| {
+                moved.findings.extend(keys.dangling(s.store)?);
+                s.settle(moved, last)
+            });
+            if !matches!(result, Ok(true)) {
+                s.store.rollback();
+            }
+            result
+        });
         keys.after(self.store)?;
-        result.map(drop)
+        result
+    }
+
+    fn back_outside(&mut self, steps: &[Back]) -> Result<bool> {
+        let moved = bring_down(self.store, &self.request.job.name, steps)?;
+        let failed = moved.failed();
+        self.take(moved);
+        self.outcome.judge();
+        Ok(!failed)
     }
 
     fn baseline(&mut self, at: Option<&str>) -> Result<()> {
         let at = at.map(|name| self.place(name)).transpose()?;
-        self.store.begin()?;
-        let result = self.store.ensure_own_tables().and_then(|()| {
-            let standing = migrate::as_found(self.store, &self.request.job.name, self.steps, at)?;
-            let id = self.outcome.run.id.unwrap_or_default();
-            let moved = bring_up(self.store, &self.request.job.name, self.steps, 0..standing.stand, &standing, id)?;
-            let pending = self.steps[standing.stand..].iter().map(|s| StepOutcome::new(s, "pending"));
-            self.settle(Moved { steps: moved.steps.into_iter().chain(pending).collect(), ..moved }, true)
-        });
-        if !matches!(result, Ok(true)) {
-            self.store.rollback();
-        }
-        result.map(drop)
+        self.patiently(|s| {
+            s.store.begin()?;
+            let result = s.store.ensure_own_tables().and_then(|()| {
+                let standing = migrate::as_found(s.store, &s.request.job.name, s.steps, at)?;
+                let id = s.outcome.run.id.unwrap_or_default();
+                let moved = bring_up(s.store, &s.request.job.name, s.steps, 0..standing.stand, &standing, id)?;
+                let pending = s.steps[standing.stand..].iter().map(|s| StepOutcome::new(s, "pending"));
+                s.settle(Moved { steps: moved.steps.into_iter().chain(pending).collect(), ..moved }, true)
+            });
+            if !matches!(result, Ok(true)) {
+                s.store.rollback();
+            }
+            result.map(drop)
+        })
     }
 }

@@ -2,15 +2,23 @@
 //! transaction that commits only if everything ties out.
 
 mod again;
+mod around;
+mod by_backup;
 mod cache;
 mod checks;
 mod hooks;
 mod inside;
 mod migrate;
+mod migrate_back;
 mod past;
+mod patience;
+mod plan;
+mod record;
+mod rehearse;
 mod rollback;
 mod schema;
 mod sources;
+mod transaction;
 
 pub use again::compare_again;
 pub use rollback::{Rollback, roll_back};
@@ -18,15 +26,18 @@ pub use rollback::{Rollback, roll_back};
 use crate::assemble::Archive;
 use crate::discover::{SourceFile, discover};
 use crate::error::{Result, Stop};
-use crate::evidence::{Finding, Severity, Subject};
+use crate::evidence::{Finding, Severity};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
 use crate::preflight::{self, Intent};
 use crate::quarantine;
 use crate::report::{self, Outcome, RunStatus, now};
-use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
+use crate::store::{Lock, Store, Target};
+pub use around::Guard;
 pub use migrate::Way;
+pub use plan::Plan;
+use record::{record, record_again, record_failure, record_files};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,6 +57,8 @@ pub struct Request<'a> {
     pub interrupted: &'a AtomicBool,
     /// Told how far the run is.
     pub progress: &'a dyn Progress,
+    /// What the user says about safety.
+    pub guard: Guard,
 }
 
 /// Which command a run is.
@@ -59,6 +72,8 @@ pub enum Command {
     Replay(i64),
     /// Nothing is written to user tables: files, figures and database are only compared.
     Reconcile,
+    /// What a run would do, on a copy of the database.
+    Plan,
     /// The schema steps alone.
     Migrate(Way),
     /// What an earlier run wrote is undone.
@@ -73,6 +88,7 @@ impl Command {
             Command::Import => "import",
             Command::Replay(_) => "replay",
             Command::Reconcile => "reconcile",
+            Command::Plan => "plan",
             Command::Migrate(way) => way.word(),
             Command::Rollback => "rollback",
         }
@@ -100,6 +116,10 @@ impl parse::Watch for Request<'_> {
 }
 
 impl Request<'_> {
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// A text without the passwords that the run knows.
     fn redact(&self, text: &str) -> String {
         let text = self.target.redact(text);
@@ -107,7 +127,7 @@ impl Request<'_> {
     }
 
     fn check_interrupt(&self) -> Result<()> {
-        if self.interrupted.load(Ordering::Relaxed) { Err(Stop::interrupted()) } else { Ok(()) }
+        if self.interrupted() { Err(Stop::interrupted()) } else { Ok(()) }
     }
 }
 
@@ -157,7 +177,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
                         _ => Ok(files),
                     }
                 });
-                files.and_then(|files| read_and_load(request, outcome, &mut store, &files))
+                files.and_then(|files| read_and_load(request, outcome, &mut store, &files, run))
             }
         }
     } else {
@@ -190,7 +210,7 @@ fn ready(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) -> boo
     let job = request.job;
     let steps = match (&job.migrations, &request.command) {
         (_, Command::Migrate(_)) => Some(true),
-        (Some(dir), Command::Run) => read_steps(dir, store.backend())
+        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend())
             .and_then(|steps| Ok((steps, store.recorded_steps(&job.name)?)))
             .map(|(steps, recorded)| steps.iter().any(|s| recorded.iter().all(|r| r.name != s.name)))
             .ok(),
@@ -212,8 +232,48 @@ fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding
     discover(request.job, &request.root)
 }
 
-/// Everything between the first file and the commit. When the outcome is a failure, nothing was committed.
-fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[SourceFile]) -> Result<()> {
+/// The transaction, when all files are read and sound.
+fn run(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome, steps: &[Step]) -> Result<()> {
+    match request.command {
+        Command::Reconcile => compare(request, archive, store, outcome),
+        _ => around::guarded(request, archive, store, outcome, steps, request.command == Command::Run),
+    }
+}
+
+/// What a run would do, found on a copy of the database; and the plan, where it would go through. Nothing is written but that.
+pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
+    let mut outcome = Outcome::begin(request.job.name.clone(), Command::Plan.word());
+    outcome.run.database = request.target.to_string();
+    outcome.run.root = request.root.display().to_string();
+    outcome.run.job_sha256.clone_from(&request.job.sha256);
+    outcome.run.currency.clone_from(&request.job.currency);
+    let plan = match plan::of_run(request, &mut outcome) {
+        Ok(plan) => plan,
+        Err(stop) => {
+            outcome.stop(&request.check_interrupt().err().unwrap_or(stop));
+            None
+        }
+    };
+    match &plan {
+        Some(_) => outcome.run.status = RunStatus::Planned,
+        None => sources::nothing_written(&mut outcome),
+    }
+    outcome.run.id = None;
+    // What the copy was sealed with is gone with it.
+    (outcome.run.previous, outcome.run.digest) = (None, None);
+    outcome.run.finished_at = now();
+    request.progress.done();
+    (outcome, plan)
+}
+
+/// Reads the files; when they are sound, what is to be done with them is `go_on`'s.
+fn read_and_load(
+    request: &Request<'_>,
+    outcome: &mut Outcome,
+    store: &mut Store,
+    files: &[SourceFile],
+    go_on: impl FnOnce(&Request<'_>, Archive<'_>, &mut Store, &mut Outcome, &[Step]) -> Result<()>,
+) -> Result<()> {
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
     request.progress.phase("reading files", files.len());
@@ -230,7 +290,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
     outcome.sources = sources::outcomes(archive, &before);
     sources::mark_quarantined(outcome, archive, rests);
     let steps: Vec<Step> = match (&job.migrations, &request.command) {
-        (Some(dir), Command::Run) => read_steps(dir, store.backend())?,
+        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend())?,
         _ => Vec::new(),
     };
     if parse::blocked(&outcome.findings) {
@@ -239,27 +299,7 @@ fn read_and_load(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store
         outcome.judge();
         return Ok(());
     }
-    if request.command == Command::Reconcile {
-        return compare(request, archive, store, outcome);
-    }
-    let keys = schema::KeysOff::before(store, steps.iter().map(|s| &s.up))?;
-    store.begin()?;
-    let result = inside::load_and_check(request, archive, store, outcome, &steps).and_then(|()| {
-        outcome.findings.extend(keys.dangling(store)?);
-        parse::quote(job, files, &read, &mut outcome.findings);
-        outcome.judge();
-        request.check_interrupt()?;
-        if outcome.run.status == RunStatus::Failed {
-            return Ok(());
-        }
-        outcome.run.finished_at = now();
-        record(outcome, store)?;
-        store.commit()
-    });
-    if result.is_err() || outcome.run.status == RunStatus::Failed {
-        store.rollback();
-    }
-    keys.after(store).and(result)
+    go_on(request, archive, store, outcome, &steps)
 }
 
 /// Compares files and database in one snapshot, which is given up before anything is recorded: whoever works on the database
@@ -281,86 +321,6 @@ fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outco
     store.begin()?;
     let recorded = record_files(outcome, store).and_then(|_| record(outcome, store)).and_then(|()| store.commit());
     recorded.inspect_err(|_| store.rollback())
-}
-
-/// Records run, checks and findings, and seals the run. The files are recorded where rows refer to them, before the load.
-fn record(outcome: &mut Outcome, store: &mut Store) -> Result<()> {
-    let run = &outcome.run;
-    let id = run.id.unwrap_or_default();
-    store.record_evidence(id, &outcome.checks, &outcome.findings)?;
-    let report = serde_json::to_string(outcome).unwrap_or_default();
-    store.record_run(&RunRecord {
-        id,
-        job: &run.job,
-        job_sha256: &run.job_sha256,
-        command: &run.command,
-        status: run.status.word(),
-        exit_code: outcome.exit_code,
-        started_at: &run.started_at,
-        finished_at: &run.finished_at,
-        database: &run.database,
-        who: &run.who,
-        report: &report,
-    })?;
-    let link = store.seal(id)?;
-    (outcome.run.previous, outcome.run.digest) = (Some(link.previous), Some(link.digest));
-    Ok(())
-}
-
-/// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
-fn record_failure(outcome: &mut Outcome, store: &mut Store) {
-    outcome.run.finished_at = now();
-    outcome.compare();
-    let result = store.begin().and_then(|()| {
-        store.ensure_own_tables()?;
-        record_files(outcome, store)?;
-        record(outcome, store)?;
-        store.commit()
-    });
-    if let Err(stop) = result {
-        store.rollback();
-        let message = format!("the failed run could not be recorded: {}", stop.message);
-        outcome.findings.push(Finding::new(
-            Severity::Warning,
-            Subject::Database,
-            "not-recorded",
-            message,
-            "this report is the only record of it",
-        ));
-    }
-}
-
-/// Records the report of a run once more, when something was added after it was recorded.
-fn record_again(outcome: &mut Outcome, store: &mut Store) {
-    let report = serde_json::to_string(outcome).unwrap_or_default();
-    let result = store.begin().and_then(|()| {
-        store.add_report(outcome.run.id.unwrap_or_default(), &report)?;
-        store.commit()
-    });
-    if let Err(stop) = result {
-        store.rollback();
-        let message = format!("what was done after the run could not be recorded: {}", stop.message);
-        let hint = "this report is the only record of it";
-        outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "not-recorded", message, hint));
-    }
-}
-
-/// Records the files of the run; gives their ids.
-fn record_files(outcome: &Outcome, store: &mut Store) -> Result<Vec<i64>> {
-    let records: Vec<FileRecord<'_>> = outcome
-        .sources
-        .iter()
-        .map(|s| FileRecord {
-            source: &s.source,
-            path: &s.path,
-            sha256: &s.sha256,
-            size: s.size,
-            encoding: &s.encoding,
-            status: &s.status,
-            rest_sha256: s.rest_sha256.as_deref(),
-        })
-        .collect();
-    store.record_files(outcome.run.id.unwrap_or_default(), &records)
 }
 
 /// The folder that relative patterns start from: the one named, else the job file's.

@@ -1,13 +1,16 @@
 //! Rolling a run back: which one, what is said beforehand, the one transaction, and its record, which is a run like any other.
 
-use super::{Command, Progress, Request, hooks, record, record_failure};
+use super::plan::digest_of;
+use super::schema::KeysOff;
+use super::{Command, Guard, Progress, Request, by_backup, hooks, migrate_back, record, record_failure};
+use crate::backup::record_of;
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::report::{self, Outcome, RunStatus, now};
-use crate::store::{Lock, PastRun, Store, Target};
+use crate::store::{Fingerprint, Lock, PastRun, Scope, Store, Target};
 use crate::undo;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to roll back.
@@ -18,6 +21,10 @@ pub struct Rollback<'a> {
     pub run: Option<i64>,
     /// Whether it is only said what would be done.
     pub dry: bool,
+    /// Whether the backup may be restored though what was written since is lost then.
+    pub by_backup: bool,
+    /// An empty PostgreSQL database to try the backup in.
+    pub scratch: Option<Target>,
     /// The database.
     pub target: Target,
     /// The report's folder, when the user named one.
@@ -32,9 +39,13 @@ pub struct Rollback<'a> {
 
 /// Rolls a run back. A stop is wrong use: then nothing was begun, and nothing is recorded.
 pub fn roll_back(request: &Rollback<'_>) -> Result<Outcome> {
-    let (mut store, _lock) = open(&request.target)?;
+    let (mut store, lock) = open(&request.target)?;
     let past = choose(request, &mut store)?;
-    refuse_migrations(&past)?;
+    let way = way(request, &mut store, &past)?;
+    if let Way::Backup(file) = way {
+        return by_backup::roll_back(request, store, lock, &past, &file);
+    }
+    let _lock = lock;
     let mut outcome = Outcome::begin(past.job.clone(), Command::Rollback.word());
     outcome.run.database = request.target.to_string();
     if let Some(job) = request.job {
@@ -106,6 +117,7 @@ fn for_hooks<'a>(request: &Rollback<'a>, job: &'a Job) -> Request<'a> {
         report: request.report.clone(),
         interrupted: request.interrupted,
         progress: request.progress,
+        guard: Guard::default(),
     }
 }
 
@@ -145,16 +157,58 @@ fn choose(request: &Rollback<'_>, store: &mut Store) -> Result<PastRun> {
     }
 }
 
-/// What the change log cannot undo: schema steps that the run applied.
-fn refuse_migrations(past: &PastRun) -> Result<()> {
+/// How a run is taken back.
+enum Way {
+    /// By the change log, and the way back of its schema steps.
+    Undo,
+    /// By the backup that was taken before it.
+    Backup(String),
+}
+
+/// Which way leads back: the change log and rehearsed steps, where they lose nothing; else the backup, as long as nobody wrote
+/// since, or because the user wants it.
+fn way(request: &Rollback<'_>, store: &mut Store, past: &PastRun) -> Result<Way> {
     let unreadable = |e: serde_json::Error| Stop::database(format!("the report of run {} cannot be read: {e}", past.id), "");
-    let outcome: Outcome = serde_json::from_str(&past.report).map_err(unreadable)?;
-    let steps: Vec<&str> = outcome.migrations.iter().filter(|s| s.status == "applied").map(|s| s.name.as_str()).collect();
-    if steps.is_empty() {
-        return Ok(());
+    let report: Outcome = serde_json::from_str(&past.report).map_err(unreadable)?;
+    let applied = report.migrations.iter().any(|s| s.status == "applied");
+    let losses = report.rehearsal.as_ref().filter(|r| !r.way_back.lossless).map(|r| r.way_back.losses.join("; "));
+    let back = match (applied, losses) {
+        (false, _) => Ok(()),
+        (true, Some(losses)) => Err(Stop::database(format!("its schema steps have no way back that loses nothing: {losses}"), "")),
+        (true, None) => migrate_back::steps_of(store, &past.job, past.id).map(drop),
+    };
+    let Some(backup) = report.backup.map(|b| b.path) else {
+        return match (back, request.by_backup) {
+            (Ok(()), false) => Ok(Way::Undo),
+            (_, true) => Err(Stop::usage(format!("no backup was taken before run {}", past.id), "roll it back without --by-backup")),
+            (Err(stop), false) => Err(Stop { message: format!("run {} cannot be rolled back: {}", past.id, stop.message), ..stop }),
+        };
+    };
+    match back {
+        Ok(()) if !request.by_backup => Ok(Way::Undo),
+        Err(stop) if !request.by_backup => {
+            let same = match &report.state_sha256 {
+                Some(then) => *then == digest_of(store)?,
+                None => false,
+            };
+            if same {
+                return Ok(Way::Backup(backup));
+            }
+            let lost = lost(store, &backup)?;
+            let message = format!("{}; and somebody wrote since, which restoring the backup {backup} would lose: {lost}", stop.message);
+            Err(Stop::new(Subject::Check, message, "say --by-backup if that may be lost; what is there now is backed up first"))
+        }
+        _ => Ok(Way::Backup(backup)),
     }
-    let message = format!("run {} applied schema steps as well, which its change log cannot undo: {}", past.id, steps.join(", "));
-    Err(Stop::database(message, "restore a backup of before the run"))
+}
+
+/// What the tables hold now, against a backup, in a sentence.
+fn lost(store: &mut Store, backup: &str) -> Result<String> {
+    let now = store.fingerprint(Scope::Users)?;
+    let held = record_of(Path::new(backup))?.map(|record| record.tables).unwrap_or_default();
+    let held = held.into_iter().filter(|(table, _)| !table.starts_with("tieout_")).collect();
+    let differences = Fingerprint { tables: held, ..Fingerprint::default() }.differing_contents(&now);
+    Ok(if differences.is_empty() { "changes of the schema".into() } else { differences.join("; ") })
 }
 
 /// Plans, and says so.
@@ -162,7 +216,10 @@ fn plan(request: &Rollback<'_>, store: &mut Store, outcome: &mut Outcome, past: 
     request.progress.phase("looking whether anybody touched the rows since", 0);
     let mut plan = undo::plan(store, past.id, !request.dry)?;
     let will = if request.dry { "would be" } else { "is" };
-    let words = format!("run {} {will} undone by its change log: {}", past.id, plan.words());
+    let steps = migrate_back::steps_of(store, &past.job, past.id)?;
+    let steps: Vec<&str> = steps.iter().map(|(row, _)| row.name.as_str()).collect();
+    let steps = if steps.is_empty() { String::new() } else { format!("; then its schema steps are taken back: {}", steps.join(", ")) };
+    let words = format!("run {} {will} undone by its change log: {}{steps}", past.id, plan.words());
     (request.say)(&words);
     outcome.findings.push(Finding::new(Severity::Info, Subject::Check, "by-change-log", words, ""));
     outcome.findings.append(&mut plan.findings);
@@ -171,24 +228,31 @@ fn plan(request: &Rollback<'_>, store: &mut Store, outcome: &mut Outcome, past: 
 }
 
 fn in_one_transaction(request: &Rollback<'_>, store: &mut Store, outcome: &mut Outcome, past: &PastRun) -> Result<()> {
+    let steps = migrate_back::steps_of(store, &past.job, past.id)?;
+    let keys = KeysOff::before(store, steps.iter().filter_map(|(_, down)| down.as_ref()))?;
     store.begin()?;
-    let result = undo_and_record(request, store, outcome, past);
+    let result = undo_and_record(request, store, outcome, past, &keys);
     if result.is_err() || outcome.run.status == RunStatus::Failed {
         store.rollback();
     }
+    keys.after(store)?;
     result
 }
 
-fn undo_and_record(request: &Rollback<'_>, store: &mut Store, outcome: &mut Outcome, past: &PastRun) -> Result<()> {
+fn undo_and_record(request: &Rollback<'_>, store: &mut Store, outcome: &mut Outcome, past: &PastRun, keys: &KeysOff) -> Result<()> {
     let plan = plan(request, store, outcome, past)?;
     outcome.judge();
     if outcome.run.status == RunStatus::Failed {
         return Ok(());
     }
     request.progress.phase("undoing", 0);
-    let undone = undo::rows(store, plan, outcome.run.id.unwrap_or_default(), &|| go_on(request))?;
-    outcome.tables = undone.tables;
-    outcome.findings.extend(undone.findings);
+    let steps = migrate_back::steps_of(store, &past.job, past.id)?;
+    let back = migrate_back::within(store, plan, &past.job, &steps, outcome.run.id.unwrap_or_default(), keys, &|| go_on(request))?;
+    outcome.tables = back.tables;
+    outcome.findings.extend(back.findings);
+    outcome.findings.extend(back.moved.findings);
+    outcome.checks.extend(back.moved.checks);
+    outcome.migrations = back.moved.steps;
     outcome.judge();
     go_on(request)?;
     if outcome.run.status == RunStatus::Failed {

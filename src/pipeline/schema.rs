@@ -28,6 +28,14 @@ pub(super) fn brought_up(request: &Request<'_>, store: &mut Store, outcome: &mut
     Ok(holds)
 }
 
+/// Whether a step is pending.
+pub(super) fn pending(request: &Request<'_>, store: &mut Store, steps: &[Step]) -> Result<bool> {
+    store.begin()?;
+    let standing = standing(store, &request.job.name, steps);
+    store.rollback();
+    Ok(standing?.stand < steps.len())
+}
+
 /// Foreign keys that are off while tables are made anew; what refers to nothing is compared before and behind.
 pub(super) struct KeysOff(Option<BTreeSet<String>>);
 

@@ -108,7 +108,4 @@ pub(super) fn nothing_written(outcome: &mut Outcome) {
     for source in outcome.sources.iter_mut().filter(|s| s.status == "loaded" && s.reason.is_none()) {
         source.reason = Some("read, but the run failed: nothing of it was written".to_owned());
     }
-    for step in outcome.migrations.iter_mut().filter(|s| s.status != "recorded") {
-        step.status = "rolled back".to_owned();
-    }
 }

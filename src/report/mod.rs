@@ -7,6 +7,8 @@ mod junit;
 mod layout;
 mod metrics;
 mod preflight;
+mod rehearsal;
+mod safety;
 mod since;
 mod text;
 mod write;
@@ -15,6 +17,7 @@ pub use clock::seconds;
 pub use hooks::{HookOutcome, HookOutput, HookStatus};
 pub use junit::junit;
 pub use metrics::metrics;
+pub use rehearsal::{BackupOutcome, Rehearsal, Sample, TableChange, WayBack};
 pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
 pub use write::{claim_folder, put_in_place, report_file, write};
@@ -73,8 +76,17 @@ pub struct Outcome {
     /// Who stands for the run, by a signature over its digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
-    /// The backup taken before; none in this version.
-    pub backup: Option<serde_json::Value>,
+    /// The backup that was taken before, restored once and found the same.
+    pub backup: Option<BackupOutcome>,
+    /// What a rehearsal on a copy of the database showed.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
+    /// How many checks were asked again after the commit, over a new connection.
+    #[serde(default)]
+    pub looked_again: Option<usize>,
+    /// The digest of what the user's tables hold afterwards, where only the backup leads back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_sha256: Option<String>,
     /// The report for people; `None` when none could be written.
     pub report: Option<String>,
     /// The exit code of the process.
@@ -147,6 +159,8 @@ pub enum RunStatus {
     Unchanged,
     /// Nothing was written.
     Failed,
+    /// It was only rehearsed, on a copy, and would go through.
+    Planned,
 }
 
 impl RunStatus {
@@ -156,6 +170,7 @@ impl RunStatus {
             RunStatus::Committed => "committed",
             RunStatus::Unchanged => "unchanged",
             RunStatus::Failed => "failed",
+            RunStatus::Planned => "planned",
         }
     }
 }
@@ -245,6 +260,9 @@ impl Outcome {
             assumptions: Vec::new(),
             signatures: Vec::new(),
             backup: None,
+            rehearsal: None,
+            looked_again: None,
+            state_sha256: None,
             report: None,
             exit_code: 0,
         }

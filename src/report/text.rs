@@ -1,8 +1,9 @@
 //! The outcome as text: conclusion first, then sources, tables, checks and findings. For terminals and for files.
 
 use super::layout::{aligned, clean, heading, line, number, table};
-use super::{Outcome, RunStatus, cache, hooks, preflight, since};
+use super::{Outcome, RunStatus, cache, hooks, preflight, safety, since};
 use crate::evidence::{Check, Finding, Severity, Side, Status};
+use crate::migrate::{StepOutcome, Touched};
 use std::collections::BTreeMap;
 
 /// How many findings of one kind are shown in full.
@@ -48,6 +49,7 @@ pub fn text(outcome: &Outcome, style: Style) -> String {
     conclusion(&mut out, outcome, style);
     since::section(&mut out, outcome, style);
     preflight::section(&mut out, outcome, style);
+    safety::section(&mut out, outcome, style);
     sources(&mut out, outcome, style);
     migrations(&mut out, outcome, style);
     tables(&mut out, outcome, style);
@@ -80,6 +82,7 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
         RunStatus::Failed if run.command == "rollback" => ("1;31", "NOT ROLLED BACK: nothing was written"),
         _ if run.command == "rollback" => ("1;32", "ROLLED BACK"),
         RunStatus::Failed => ("1;31", "DOES NOT TIE OUT: nothing was written"),
+        RunStatus::Planned => ("1;32", "WOULD TIE OUT: rehearsed on a copy, nothing was written"),
         _ if outcome.has_exceptions() => ("1;32", "TIES OUT, with exceptions to look at"),
         _ => ("1;32", "TIES OUT"),
     };
@@ -87,10 +90,11 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
         RunStatus::Committed => "committed",
         RunStatus::Unchanged => "unchanged: the database already holds all of it",
         RunStatus::Failed => "failed",
+        RunStatus::Planned => "planned",
     };
     line(out, &style.paint(code, words));
-    let number = run.id.map_or(String::new(), |id| format!(" {id}"));
-    line(out, &format!("{} · run{number} · {status} · {}", clean(&run.job), clean(&run.database)));
+    let number = run.id.map_or(run.command.clone(), |id| format!("run {id}"));
+    line(out, &format!("{} · {number} · {status} · {}", clean(&run.job), clean(&run.database)));
     for s in &outcome.signatures {
         line(out, &format!("signed by {} as {} on {} (`tieout verify` checks it)", clean(&s.signer), s.role, s.signed_at));
     }
@@ -153,6 +157,17 @@ fn migrations(out: &mut String, outcome: &Outcome, style: Style) {
     heading(out, style, "Schema");
     let rows: Vec<Vec<String>> = done.iter().map(|s| vec![clean(&s.name), s.status.clone()]).collect();
     table(out, &rows);
+    let touched =
+        |s: &StepOutcome, t: &Touched| vec![format!("{}:{}", clean(&s.name), t.line), t.operation.clone(), clean(&t.table), number(t.rows)];
+    let mut rows: Vec<Vec<String>> = done.iter().flat_map(|s| s.changes.iter().map(|t| touched(s, t))).collect();
+    if !rows.is_empty() {
+        rows.insert(0, ["step and line", "does", "to the table", "rows"].map(str::to_owned).to_vec());
+        line(out, "");
+        table(out, &rows);
+    }
+    for step in done {
+        step.notes.iter().for_each(|note| line(out, &format!("  {}: {}", clean(&step.name), clean(note))));
+    }
 }
 
 fn tables(out: &mut String, outcome: &Outcome, style: Style) {

@@ -6,7 +6,7 @@ use super::lex::{Piece, Token};
 /// A statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Its text, without the semicolon.
+    /// Its text up to the semicolon, with the blanks and comments before that: SQLite keeps them.
     pub sql: String,
     /// Its line in the script, from 1.
     pub line: usize,
@@ -14,6 +14,8 @@ pub struct Statement {
     pub directives: Vec<Directive>,
     /// Its words and names outside brackets, in order; keywords in capitals, names as they are meant.
     words: Vec<Word>,
+    /// What it does to rows within brackets, as a query with a name of its own may: `DELETE`, `UPDATE`.
+    within: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +29,16 @@ enum Word {
 }
 
 impl Statement {
-    /// Of its pieces, of which there is at least one.
-    pub(super) fn new(sql: &str, pieces: Vec<Piece>, line: impl Fn(usize) -> usize, directives: Vec<Directive>) -> Statement {
-        let (start, end) = (pieces.first().map_or(0, |p| p.start), pieces.last().map_or(0, |p| p.end));
+    /// Of its pieces, of which there is at least one, and the place where it ends.
+    pub(super) fn new(sql: &str, pieces: &[Piece], end: usize, line: impl Fn(usize) -> usize, directives: Vec<Directive>) -> Statement {
+        let start = pieces.first().map_or(0, |p| p.start);
         let mut depth = 0usize;
-        let mut words = Vec::new();
-        for piece in &pieces {
+        let (mut words, mut within) = (Vec::new(), Vec::new());
+        for (at, piece) in pieces.iter().enumerate() {
             let text = &sql[piece.start..piece.end];
+            if at > 0 && pieces[at - 1].token == Token::Sign('(') {
+                within.extend(["DELETE", "UPDATE", "MERGE"].into_iter().find(|verb| text.eq_ignore_ascii_case(verb)));
+            }
             match piece.token {
                 Token::Sign('(') => {
                     depth += 1;
@@ -47,7 +52,7 @@ impl Statement {
                 _ => {}
             }
         }
-        Statement { sql: sql[start..end].to_owned(), line: line(start), directives, words }
+        Statement { sql: sql[start..end].to_owned(), line: line(start), directives, words, within }
     }
 
     /// The keyword at a place among the words outside brackets, in capitals; empty where there is none.
@@ -164,6 +169,24 @@ impl Statement {
         self.has_all(&["IF", "NOT", "EXISTS"])
     }
 
+    /// Whether it creates something in a schema that it names.
+    pub fn creates_qualified(&self) -> bool {
+        let words = ["TABLE", "INDEX", "CONCURRENTLY", "IF", "NOT", "EXISTS", "UNIQUE", "UNLOGGED", "CREATE"];
+        let at = (0..self.words.len()).find(|at| !words.contains(&self.keyword(*at).as_str()));
+        let on = (0..self.words.len()).find(|at| self.keyword(*at) == "ON").map_or(0, |at| at + 1);
+        at.is_some_and(|at| self.words.get(at + 1) == Some(&Word::Sign('.'))) || on > 0 && self.words.get(on + 1) == Some(&Word::Sign('.'))
+    }
+
+    /// The value that it adds to an enumeration, in its quotes.
+    pub fn added_value(&self) -> Option<&str> {
+        if !(self.begins(&["ALTER", "TYPE"]) && self.has_all(&["ADD", "VALUE"])) {
+            return None;
+        }
+        let start = self.sql.find('\'')?;
+        let end = self.sql[start + 1..].find('\'')?;
+        self.sql.get(start..start + end + 2)
+    }
+
     /// Why it takes something away that was there, where it does.
     pub fn takes_away(&self) -> Option<&'static str> {
         match self.keyword(0).as_str() {
@@ -173,9 +196,14 @@ impl Statement {
             "REPLACE" => Some("replaces rows"),
             "INSERT" if self.keyword(1) == "OR" && self.keyword(2) == "REPLACE" => Some("replaces rows"),
             "WITH" if self.has("DELETE") => Some("deletes rows"),
+            "MERGE" => Some("may change or delete rows"),
+            "REVOKE" => Some("takes rights away"),
+            "INSERT" if self.has_all(&["DO", "UPDATE"]) => Some("changes rows that stand"),
+            "WITH" | "SELECT" | "INSERT" | "UPDATE" if !self.within.is_empty() => Some("changes or deletes rows within a query"),
             "ALTER" if self.has("DROP") => Some("drops what was there"),
             "ALTER" if self.has("RENAME") => Some("renames what others rely on"),
             "ALTER" if self.has("TYPE") && self.keyword(1) == "TABLE" => Some("changes the type of a column"),
+            "ALTER" if self.has_all(&["SET", "SCHEMA"]) => Some("moves what others rely on"),
             _ => None,
         }
     }
@@ -227,6 +255,11 @@ mod tests {
             "ALTER TABLE t RENAME TO u",
             "ALTER TABLE t ALTER COLUMN a TYPE text",
             "WITH d AS (SELECT 1) DELETE FROM t",
+            "WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d",
+            "INSERT INTO u WITH d AS (UPDATE t SET a = 1 RETURNING *) SELECT * FROM d",
+            "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1",
+            "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
+            "ALTER TABLE t SET SCHEMA archive",
         ] {
             assert!(one(sql).takes_away().is_some(), "{sql}");
         }
@@ -235,6 +268,8 @@ mod tests {
             "CREATE INDEX i ON t (a)",
             "INSERT INTO t VALUES (1)",
             "ALTER TYPE mood ADD VALUE 'x'",
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING",
+            "CREATE TABLE t (\"delete\" INT, b INT REFERENCES u (a) ON DELETE CASCADE)",
         ] {
             assert!(one(sql).takes_away().is_none(), "{sql}");
         }

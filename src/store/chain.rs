@@ -17,8 +17,8 @@ pub const FIRST: &str = "0000000000000000000000000000000000000000000000000000000
 const SQLITE: &str = include_str!("../../sql/sqlite/run_lines.sql");
 const POSTGRES: &str = include_str!("../../sql/postgres/run_lines.sql");
 
-/// What is recorded behind a run's back, until the next run seals it.
-const LOOSE: [&str; 4] = ["tieout_step", "tieout_resolution", "tieout_report", "tieout_signature"];
+/// What is recorded when its run is sealed already; the next run seals it.
+pub const LOOSE: [&str; 4] = ["tieout_step", "tieout_resolution", "tieout_report", "tieout_signature"];
 
 /// How many lines' marks are kept in a row.
 const MARKS: usize = 1000;
@@ -97,8 +97,10 @@ impl Store {
         let digest = digest.finish();
         let parts = marks.chunks(MARKS).enumerate();
         let rows: Vec<Texts> = parts.map(|(n, part)| vec![Some(id.clone()), Some(n.to_string()), Some(part.join("\n"))]).collect();
-        // Of a run with this number that somebody took away, say.
-        self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
+        if !self.marks(run)?.is_empty() {
+            // Somebody took away a run with this number.
+            self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
+        }
         self.insert_rows("tieout_seal", &[("run_id", Bind::Number), ("part", Bind::Number), ("seals", Bind::Text)], &rows)?;
         let sql = "UPDATE tieout_run SET previous = $1, digest = $2 WHERE id = CAST($3 AS BIGINT)";
         self.change(sql, &[Some(&previous), Some(&digest), Some(&id)])?;

@@ -75,6 +75,19 @@ impl Dialect {
         }
     }
 
+    /// A type for a column that is compared with `column`. In SQLite both must have the same affinity, or no index is used.
+    pub(super) fn alike(self, column: &ShapeColumn) -> String {
+        let of = |words: &[&str]| words.iter().any(|w| column.declared.contains(w));
+        match self {
+            Dialect::Postgres => column.declared.clone(),
+            Dialect::Sqlite if of(&["INT"]) => "INTEGER".into(),
+            Dialect::Sqlite if of(&["CHAR", "CLOB", "TEXT"]) => "TEXT".into(),
+            Dialect::Sqlite if column.declared.is_empty() || of(&["BLOB"]) => "BLOB".into(),
+            Dialect::Sqlite if of(&["REAL", "FLOA", "DOUB"]) => "REAL".into(),
+            Dialect::Sqlite => "NUMERIC".into(),
+        }
+    }
+
     /// Equality in which NULL equals NULL.
     pub(super) fn equal(self, a: &str, b: &str) -> String {
         match self {

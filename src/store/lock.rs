@@ -10,6 +10,13 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// How long a statement waits for a lock that somebody else holds.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long to wait before a transaction is tried again that waited in vain for a lock: whoever queued behind it gets through
+/// meanwhile. When all of them are over, the run stops.
+pub const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
 /// How long to wait for the server to notice that a run is gone whose process is.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -90,6 +97,28 @@ impl Drop for Lock {
         if let Some((_, path)) = &self.0 {
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+impl Store {
+    /// Who holds locks on tables in an open transaction for longer than we waited, in words; empty where the database does
+    /// not tell. To be asked outside a transaction.
+    pub fn holders(&mut self) -> String {
+        if !self.is_postgres() {
+            return String::new();
+        }
+        let columns = [
+            "format('process %s (%s, user %s), in a transaction since %s UTC, %s', a.pid, coalesce(nullif(a.application_name, ''), 'no name'), \
+             a.usename, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS'), a.state)",
+        ];
+        let from = "FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() \
+                    AND a.xact_start < now() - CAST($1 AS interval) AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.granted \
+                    AND l.locktype = 'relation' AND l.relation >= 16384) ORDER BY a.xact_start LIMIT 3";
+        let waited = format!("{} ms", LOCK_TIMEOUT.as_millis());
+        // Who cannot be told is not worth another failure.
+        let rows = self.select(&columns, from, &[Some(&waited)]).unwrap_or_default();
+        let words: Vec<String> = rows.into_iter().filter_map(|mut row| row[0].take()).collect();
+        words.join("; ")
     }
 }
 

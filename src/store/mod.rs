@@ -5,6 +5,7 @@ mod address;
 mod around;
 mod chain;
 mod connection;
+mod contents;
 mod copies;
 mod create;
 mod dialect;
@@ -32,17 +33,18 @@ mod url;
 
 pub use address::Bare;
 pub use around::{Orphans, Rights, Server, Session};
-pub use chain::{FIRST, Link, Mark, RecordedRun};
+pub use chain::{FIRST, LOOSE, Link, Mark, RecordedRun};
+pub use contents::Listing;
 pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
-pub use lock::{Lock, who};
+pub use lock::{Lock, PAUSES, who};
 pub use own::{FileRecord, RunRecord, Written};
-pub use rebuild::Rebuild;
+pub use rebuild::{Rebuild, Remade};
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
 pub use runs::{Balances, PastRun};
-pub use scratch::shapes_after;
+pub use scratch::{Tried, shapes_after};
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use signatures::Signature;
 pub use stage::{Act, Decision, Run, Stage, Staged};
@@ -63,10 +65,13 @@ use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
+use lock::LOCK_TIMEOUT;
 
-/// How a session with PostgreSQL is set: texts of values give the same values again, whatever the server was told.
-const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET lock_timeout = '10s'; SET client_min_messages = warning; \
-     SET standard_conforming_strings = on; SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'";
+/// How a session with PostgreSQL is set: texts of values give the same values again, whatever the server was told. A run that
+/// was killed must not hold its lock until its statement ends: since version 14 the server can be told to look.
+const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET client_min_messages = warning; \
+    SET standard_conforming_strings = on; SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; \
+    SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -74,6 +79,8 @@ pub type Texts = Vec<Option<String>>;
 /// A connection to the user's database.
 pub struct Store {
     connection: AnyConnection,
+    /// Of PostgreSQL: where it is connected to.
+    url: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -127,8 +134,8 @@ impl Store {
         match target {
             Target::Sqlite(path) => {
                 let connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(cannot)?;
-                let mut store = Store { connection: AnyConnection::Sqlite(connection) };
-                store.execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;")?;
+                let mut store = Store { connection: AnyConnection::Sqlite(connection), url: None };
+                store.set_session()?;
                 store.teach_digest()?;
                 store.select(&["count(*)"], "FROM sqlite_master", &[]).map_err(|stop| {
                     Stop::database(
@@ -140,22 +147,27 @@ impl Store {
             }
             Target::Postgres(url) => {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
-                let mut store = Store { connection: AnyConnection::Postgres(connection) };
-                store.execute(POSTGRES_SESSION)?;
-                let version = store.select(&["current_setting('server_version_num')"], "", &[])?;
-                if version.first().and_then(|row| row[0].as_deref()).is_some_and(|v| v >= "140000") {
-                    // A run that was killed must not hold its lock until its statement ends.
-                    store.execute("SET client_connection_check_interval = '500ms'")?;
-                }
+                let mut store = Store { connection: AnyConnection::Postgres(connection), url: Some(url.clone()) };
+                store.set_session()?;
                 Ok(store)
             }
+        }
+    }
+
+    /// Sets what every session of ours has.
+    fn set_session(&mut self) -> Result<()> {
+        let patience = LOCK_TIMEOUT.as_millis();
+        if self.is_postgres() {
+            self.execute(&format!("{POSTGRES_SESSION}; SET lock_timeout = {patience}"))
+        } else {
+            self.execute(&format!("PRAGMA busy_timeout = {patience}; PRAGMA foreign_keys = ON"))
         }
     }
 
     /// A private, empty SQLite database in memory.
     fn in_memory() -> Result<Store> {
         let connection = SqliteConnection::establish(":memory:").map_err(|e| Stop::database(e.to_string(), ""))?;
-        Ok(Store { connection: AnyConnection::Sqlite(connection) })
+        Ok(Store { connection: AnyConnection::Sqlite(connection), url: None })
     }
 
     /// Whether this is PostgreSQL.
@@ -293,7 +305,20 @@ fn refused(error: &diesel::result::Error) -> Stop {
         _ => String::new(),
     };
     let said = error.to_string();
-    let waited = said.contains("lock timeout") || said.contains("database is locked");
-    let hint = if waited { "another program holds a lock; stop it, or run again when it is done".to_owned() } else { hint };
-    Stop::database(format!("the database refused: {}", said.trim()), hint)
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    // Diesel does not tell PostgreSQL's code of an error, only its words.
+    let busy = has(&["lock timeout", "database is locked", "database table is locked", "deadlock detected"]);
+    let hint = match () {
+        () if busy => "another program holds a lock; stop it, or run again when it is done".to_owned(),
+        () if has(&["unsafe use of new value"]) => {
+            "a value that was added to an enumeration can be used when that is committed: put it into an earlier step, and apply the \
+             steps with `tieout migrate up`, which commits between"
+                .to_owned()
+        }
+        () if has(&["invalid transaction termination", "cannot run inside a transaction block"]) => {
+            "put it into a step of its own that says `-- kind: outside-transaction`".to_owned()
+        }
+        () => hint,
+    };
+    Stop { busy, ..Stop::database(format!("the database refused: {}", said.trim()), hint) }
 }

@@ -1,5 +1,6 @@
 //! What stands in a database by name, and what a statement would make: tried in a place that is thrown away.
 
+use super::scratch::at_once;
 use super::{ShapeColumn, Store, TableShape, quote};
 use crate::error::{Result, Stop};
 use crate::script::Object;
@@ -81,15 +82,21 @@ impl Store {
             let sql = self.select(&["sql"], "FROM sqlite_master WHERE type = 'table' AND name = $1 COLLATE NOCASE", &[Some(table)])?;
             sql.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default()
         };
-        self.in_scratch(&[like], statement, |scratch| scratch.index_words(index))
+        // What is made beside other work is the same thing; only beside nothing can it be tried.
+        self.in_scratch(&[like], &at_once(statement), |scratch| scratch.index_words(index))
     }
 
     /// What the index of that name is: its table, its columns, its condition.
     pub fn index_words(&mut self, index: &str) -> Result<Option<String>> {
         let table = if self.is_postgres() {
+            // One that was begun beside other work and did not come to its end stands, but is of no use.
             let from = "FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
                         WHERE pg_table_is_visible(x.oid) AND x.relname IN ($1, lower($1))";
-            self.select(&["t.relname"], from, &[Some(index)])?
+            let rows = self.select(&["t.relname", "i.indisvalid"], from, &[Some(index)])?;
+            if rows.iter().any(|row| row[1].as_deref() == Some("false")) {
+                return Ok(Some("invalid, as an interrupted CREATE INDEX CONCURRENTLY left it".into()));
+            }
+            rows
         } else {
             self.select(&["tbl_name"], "FROM sqlite_master WHERE type = 'index' AND name = $1 COLLATE NOCASE", &[Some(index)])?
         };
@@ -124,21 +131,46 @@ impl Store {
         Ok(found.unwrap_or(None))
     }
 
-    /// Has PostgreSQL's deferred constraints look at what was written so far.
-    pub fn settle_constraints(&mut self) -> Result<()> {
-        self.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    }
-
-    /// Puts the session's settings back that a script may have changed: what it set is its own business.
-    pub fn forget_settings(&mut self, script: &str) -> Result<()> {
-        let script = script.to_lowercase();
-        if !["set ", "set\n", "set_config", "reset"].iter().any(|word| script.contains(word)) {
-            return Ok(());
+    /// Leaves the session as a script found it: settings and temporary tables are the script's own business, and the next
+    /// one was written for a session of its own. Within a transaction, deferred constraints look at what was written.
+    pub fn end_script(&mut self, outside: bool) -> Result<()> {
+        if !self.is_postgres() {
+            let temporary = "FROM sqlite_temp_master WHERE type IN ('trigger', 'table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type DESC";
+            for mut row in self.select(&["upper(type)", "name"], temporary, &[])? {
+                let (kind, name) = (row[0].take().unwrap_or_default(), row[1].take().unwrap_or_default());
+                self.execute(&format!("DROP {kind} IF EXISTS temp.{}", quote(&name)))?;
+            }
+            return self.execute(SQLITE_SCRIPT_SETTINGS);
+        }
+        if !outside {
+            self.settle_constraints()?;
         }
         let name = self.select(&["current_setting('application_name')"], "", &[])?;
         let name = name.into_iter().next().and_then(|mut row| row[0].take()).unwrap_or_default();
-        self.execute("RESET ROLE; RESET ALL")?;
-        self.execute(super::POSTGRES_SESSION)?;
+        self.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DISCARD TEMP")?;
+        self.set_session()?;
         self.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)]).map(drop)
     }
 }
+
+impl Store {
+    /// Has deferred constraints look at what was written: else the next step could not alter its table. By name, since for
+    /// `ALL` those that are made later count as well, and each is then deferred or not as it was made to be.
+    fn settle_constraints(&mut self) -> Result<()> {
+        let name = "format('%I.%I', n.nspname, c.conname)";
+        let from = "FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace GROUP BY 1";
+        let sets = [("bool_or(c.condeferrable)", "IMMEDIATE"), ("bool_and(c.condeferrable) AND bool_or(c.condeferred)", "DEFERRED")];
+        for (which, how) in sets {
+            let from = format!("FROM (SELECT {name} AS name {from} HAVING {which}) s");
+            let names: Vec<String> = self.select(&["s.name"], &from, &[])?.into_iter().filter_map(|mut row| row[0].take()).collect();
+            if !names.is_empty() {
+                self.execute(&format!("SET CONSTRAINTS {} {how}", names.join(", ")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a script may have set on SQLite's connection, as it was.
+const SQLITE_SCRIPT_SETTINGS: &str = "PRAGMA legacy_alter_table = OFF; PRAGMA defer_foreign_keys = OFF; \
+    PRAGMA ignore_check_constraints = OFF; PRAGMA recursive_triggers = OFF; PRAGMA writable_schema = RESET";

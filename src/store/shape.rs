@@ -127,7 +127,7 @@ impl Store {
             })?;
             return Ok(indexes);
         }
-        let columns = ["t.name", "i.name", "i.\"unique\"", "k.name", "k.\"desc\"", "CASE WHEN i.partial THEN s.sql END"];
+        let columns = ["t.name", "i.name", "i.\"unique\"", "k.name", "k.\"desc\"", "s.sql"];
         let from = "FROM sqlite_master t JOIN pragma_index_list(t.name) i JOIN pragma_index_xinfo(i.name) k LEFT JOIN sqlite_master s ON s.name = i.name \
                     WHERE k.key = 1 AND $THESE ORDER BY t.name, i.name, k.seqno";
         let mut all: Vec<([String; 3], Vec<String>, String)> = Vec::new();
@@ -143,8 +143,18 @@ impl Store {
             Ok(())
         })?;
         indexes.extend(all.into_iter().map(|([table, name, unique], columns, sql)| {
-            let predicate = sql.to_lowercase().split_once(" where ").map_or(String::new(), |p| format!(" where {}", p.1));
-            Index { table, name, words: index_words(unique == "1", &columns.join(", "), &predicate) }
+            let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (definition, predicate) = match sql.to_lowercase().find(" where ") {
+                Some(at) => (sql[..at].to_owned(), format!(" where {}", &sql[at + " where ".len()..])),
+                None => (sql, String::new()),
+            };
+            let columns = if columns.iter().any(|c| c.starts_with("(expression)")) {
+                // SQLite tells an expression nowhere but in the index's own words.
+                definition.split_once('(').map_or(definition.as_str(), |(_, columns)| columns.trim_end_matches(')').trim()).to_owned()
+            } else {
+                columns.join(", ")
+            };
+            Index { table, name, words: index_words(unique == "1", &columns, &predicate) }
         }));
         Ok(indexes)
     }
@@ -157,19 +167,31 @@ impl Store {
         }
         let columns = ["t.name", "f.id", "f.\"from\"", "f.\"table\"", "coalesce(f.\"to\", '')", "f.on_delete", "f.on_update"];
         let from = "FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE $THESE ORDER BY t.name, f.id, f.seq";
-        let mut keys: BTreeMap<(String, String), (Vec<String>, String, Vec<String>, String)> = BTreeMap::new();
+        let mut keys: Vec<Key> = Vec::new();
         for row in self.select(&columns, &from.replace("$THESE", self.these(only)), &[only])? {
             let [table, id, from, to_table, to, on_delete, on_update] = texts(row);
-            let on = format!("on delete {on_delete} on update {on_update}").to_lowercase();
-            let key = keys.entry((table, id)).or_insert_with(|| (Vec::new(), to_table, Vec::new(), on));
-            key.0.push(from);
-            key.2.push(to);
+            if keys.last().is_none_or(|key| key.table != table || key.id != id) {
+                let on = format!("on delete {on_delete} on update {on_update}").to_lowercase();
+                keys.push(Key { table, id, from: Vec::new(), to_table, to: Vec::new(), on });
+            }
+            if let Some(key) = keys.last_mut() {
+                key.from.push(from);
+                key.to.push(to);
+            }
         }
-        let words = |(from, table, to, on): (Vec<String>, String, Vec<String>, String)| {
-            format!("({}) -> {table} ({}) {on}", from.join(", "), to.join(", "))
-        };
-        Ok(keys.into_iter().map(|((table, _), key)| (table, words(key))).collect())
+        let words = |key: &Key| format!("({}) -> {} ({}) {}", key.from.join(", "), key.to_table, key.to.join(", "), key.on);
+        Ok(keys.into_iter().map(|key| (key.table.clone(), words(&key))).collect())
     }
+}
+
+/// A foreign key of SQLite, whose columns come row by row.
+struct Key {
+    table: String,
+    id: String,
+    from: Vec<String>,
+    to_table: String,
+    to: Vec<String>,
+    on: String,
 }
 
 /// An index: its table, its name, and the rest in words.

@@ -1,6 +1,7 @@
 //! Rows that we imported and whose source states them no longer, and taking them away where the job says so.
 
 use super::dialect::Bind;
+use super::references::Reference;
 use super::shape::ShapeColumn;
 use super::stage::Stage;
 use super::{Store, Texts, quote};
@@ -46,7 +47,7 @@ impl<'t> ByKey<'t> {
 
     /// What stands under a recorded key: the canonical texts of key and data columns of each row, by name.
     pub fn standing(&self, store: &mut Store, key: &str) -> Result<Vec<BTreeMap<String, Option<String>>>> {
-        let (condition, binds) = self.under(store, key)?;
+        let (condition, binds) = self.under(store, key, 1)?;
         let columns: Vec<_> = self.table.with(&[Role::Key, Role::Data]).map(|(_, c)| c).collect();
         let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -57,8 +58,8 @@ impl<'t> ByKey<'t> {
         Ok(rows.into_iter().map(named).collect())
     }
 
-    /// The condition that a row has a recorded key, and its texts.
-    fn under(&self, store: &mut Store, key: &str) -> Result<(String, Texts)> {
+    /// The condition that a row has a recorded key, and its texts, the placeholders numbered from `first`.
+    fn under(&self, store: &mut Store, key: &str, first: usize) -> Result<(String, Texts)> {
         let dialect = store.dialect();
         let parts: Texts = serde_json::from_str(key).unwrap_or_default();
         if parts.len() != self.keys.len() || parts.is_empty() {
@@ -73,23 +74,46 @@ impl<'t> ByKey<'t> {
                 None => conditions.push(format!("{name} IS NULL")),
                 Some(text) => {
                     binds.push(Some(dialect.stored(text, column.kind, shape)));
-                    conditions.push(format!("{name} = {}", dialect.cast(&dialect.mark(binds.len(), Bind::Text), shape)));
+                    conditions.push(format!("{name} = {}", dialect.cast(&dialect.mark(first + binds.len() - 1, Bind::Text), shape)));
                 }
             }
         }
         Ok((conditions.join(" AND "), binds))
     }
 
-    /// Takes a row away, and records it.
-    pub fn delete(&self, store: &mut Store, row: &Stale, run: i64) -> Result<()> {
-        let (condition, binds) = self.under(store, &row.key)?;
+    /// How many rows refer to a row by a foreign key, and of which table; `None` where none does.
+    pub fn referred(&self, store: &mut Store, key: &str, references: &[Reference]) -> Result<Option<(usize, String)>> {
+        let (condition, binds) = self.under(store, key, 1)?;
         let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
-        let image = store.dialect().image("t", self.kept.iter().map(String::as_str));
-        let image = store.select(&[&image], &format!("FROM {} t WHERE {condition}", quote(&self.table.name)), &binds)?;
-        let image = image.into_iter().next().and_then(|mut row| row[0].take());
-        store.change(&format!("DELETE FROM {} WHERE {condition}", quote(&self.table.name)), &binds)?;
-        let sql = "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, row_before) VALUES (CAST($1 AS BIGINT), $2, $3, 'delete', $4, $5)";
-        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&row.key), Some(&row.after), image.as_deref()]).map(drop)
+        let target = quote(&self.table.name);
+        for by in references.iter().filter(|by| by.to == self.table.name) {
+            let (from, to): (Vec<String>, Vec<String>) = by.columns.iter().map(|(from, to)| (quote(from), quote(to))).unzip();
+            let from =
+                format!("FROM {} WHERE ({}) IN (SELECT {} FROM {target} WHERE {condition})", by.from_sql, from.join(", "), to.join(", "));
+            let rows = store.select(&["count(*)"], &from, &binds)?;
+            let count = rows.first().and_then(|r| r[0].as_deref()?.parse().ok()).unwrap_or_default();
+            if count > 0 {
+                return Ok(Some((count, by.from.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a row away, and records it as it was.
+    pub fn delete(&self, store: &mut Store, row: &Stale, run: i64) -> Result<()> {
+        let (condition, key) = self.under(store, &row.key, 5)?;
+        let sql = format!(
+            "INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, row_before) \
+             SELECT CAST($1 AS BIGINT), $2, $3, 'delete', $4, {} FROM {} t WHERE {condition}",
+            store.dialect().image("t", self.kept.iter().map(String::as_str)),
+            quote(&self.table.name)
+        );
+        let run = run.to_string();
+        let own = [&run, &*self.table.name, &row.key, &row.after].map(Some);
+        store.change(&sql, &own.into_iter().chain(key.iter().map(Option::as_deref)).collect::<Vec<_>>())?;
+        let (condition, key) = self.under(store, &row.key, 1)?;
+        let key: Vec<Option<&str>> = key.iter().map(Option::as_deref).collect();
+        store.change(&format!("DELETE FROM {} WHERE {condition}", quote(&self.table.name)), &key).map(drop)
     }
 }
 

@@ -88,8 +88,8 @@ fn limits_of_time_that_a_database_sets_do_not_end_a_backup() {
     fill(&env);
     make_big(&env);
     let name = env.database.url().rsplit('/').next().unwrap().to_owned();
-    env.database.execute(&format!("ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '10ms'"));
-    env.database.execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '10ms'"));
+    env.database.execute(&format!("ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '100ms'"));
+    env.database.execute(&format!("ALTER DATABASE {name} SET idle_session_timeout = '500ms'"));
     backup(&env, &[]);
 }
 

@@ -86,7 +86,7 @@ on_both! {
         let second = run(2, Some(2));
         assert_eq!((second.removed.len(), first.path.exists()), (0, true));
         let third = run(3, Some(2));
-        assert_eq!(third.removed, [first.path.clone()]);
+        assert_eq!(third.removed, std::slice::from_ref(&first.path));
         let fourth = run(4, Some(1));
         assert_eq!(fourth.removed, [second.path.clone(), third.path.clone()]);
         let mut left: Vec<String> = [&by_hand.path, &of_another_job.path, &fourth.path]

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, error::Error, path::Path};
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, types::Type};
 use rusqlite::types::ValueRef;
 
-use super::postgres::{connect, drop_database, fresh_database};
+use super::postgres::{connect, drop_database, fresh_database, program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -40,6 +40,31 @@ impl Database {
     #[track_caller]
     pub(crate) fn execute(&self, sql: &str) {
         ok(self.connect(true).execute(sql), sql);
+    }
+
+    /// Runs a file as the database's own client does, in a session of its own: `psql -f`, or what `sqlite3 <` does.
+    #[track_caller]
+    pub(crate) fn run_file(&self, file: &Path) {
+        match self.kind {
+            Kind::Sqlite => {
+                let sql = std::fs::read_to_string(file).unwrap();
+                let sql = sql.trim_start_matches('\u{feff}');
+                self.execute(&format!("PRAGMA foreign_keys = OFF; {sql}"));
+            }
+            Kind::Postgres => {
+                self.client("psql", &["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--dbname"], Some(file));
+            }
+        }
+    }
+
+    /// What a program of PostgreSQL's prints; its last argument but the file is this database.
+    #[track_caller]
+    pub(crate) fn client(&self, name: &str, arguments: &[&str], file: Option<&Path>) -> String {
+        let mut command = std::process::Command::new(program(name));
+        command.args(arguments).arg(&self.url).args(file.map(|file| format!("--file={}", file.display())));
+        let output = command.env("LC_ALL", "C.UTF-8").output().expect("the program starts");
+        assert!(output.status.success(), "{file:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs statements on a connection that stays open as long as what comes back.

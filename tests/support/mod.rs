@@ -190,6 +190,7 @@ impl Run {
             (r"\b[0-9a-f]{64}\b", "[SHA]"),
             (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|UTC|[+-]\d\d(:?\d\d)?)\b)?", "[TIME]"),
             (r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b", "[TIME]"),
+            (r"\b\d{8}T\d{6}Z\b", "[TIME]"),
         ] {
             text = Regex::new(pattern).expect("a pattern").replace_all(&text, stand_in).into();
         }

@@ -125,6 +125,11 @@ fn room() -> &'static str {
     if free.is_some_and(|kilobytes| kilobytes > 1_000_000) { "/dev/shm" } else { "/tmp" }
 }
 
+/// One of PostgreSQL's own programs.
+pub(crate) fn program(name: &str) -> PathBuf {
+    programs().expect("PostgreSQL's programs are not installed: `make test` installs them").join(name)
+}
+
 /// The folder of `initdb`: Debian's newest, else what `pg_config` says, else where `PATH` leads.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

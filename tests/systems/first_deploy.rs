@@ -72,7 +72,6 @@ on_both! {
         assert_eq!(env.database.dump(), "");
     }
 
-    #[ignore = "waits for `tieout plan` and `rollback`"]
     fn there_and_back_again(env) {
         env.copy_fixture("first-deploy");
         there_and_back(env, "first-deploy", all_of_it_is_there);

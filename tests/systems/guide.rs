@@ -87,31 +87,26 @@ fn a_page_says_what_its_commands_say_and_what_it_said_before_does_not_count() {
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`; then `make bless` fills the pages"]
 fn rent() {
     follow("rent", Kind::Sqlite, "sqlite:fixtures/rent/rent.db");
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`; then `make bless` fills the pages"]
 fn vendor_site() {
     follow("vendor-site", Kind::Sqlite, "sqlite:fixtures/vendor-site/liveone.db");
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`; then `make bless` fills the pages"]
 fn first_deploy() {
     follow("first-deploy", Kind::Sqlite, "sqlite:fixtures/first-deploy/first-deploy.db");
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`; then `make bless` fills the pages"]
 fn lifeos() {
     follow("lifeos", Kind::Sqlite, "sqlite:fixtures/lifeos/lifeos.db");
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`; then `make bless` fills the pages"]
 fn prosumer() {
     follow("prosumer", Kind::Postgres, "postgres://localhost/enerlink");
 }

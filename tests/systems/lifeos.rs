@@ -60,7 +60,6 @@ on_both! {
         assert_eq!(complaints(env, &question), [["account 2 of user 1 has no name"]]);
     }
 
-    #[ignore = "waits for `tieout plan` and `rollback`"]
     fn there_and_back_again(env) {
         prepare(env);
         there_and_back(env, "lifeos", everything_is_there);
@@ -94,7 +93,6 @@ on_both! {
         assert_eq!(env.database.dump(), start);
     }
 
-    #[ignore = "waits for differences that an SQL error behind them does not hide"]
     fn a_difference_is_named_also_where_a_later_statement_cannot_run_because_of_it(env) {
         prepare(env);
         env.database.execute("CREATE TABLE skill (id VARCHAR(36) NOT NULL PRIMARY KEY, label TEXT); ALTER TABLE project DROP COLUMN target_date");

@@ -3,6 +3,7 @@
 
 mod first_deploy;
 mod guide;
+mod kills;
 mod lifeos;
 mod prosumer;
 mod rent;

@@ -89,7 +89,6 @@ fn there_and_back_by_the_step_alone() {
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`"]
 fn there_and_back_again() {
     let env = job("prosumer", Kind::Postgres);
     without_cache(&env, "prosumer");

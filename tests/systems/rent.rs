@@ -5,13 +5,11 @@ use crate::rent::the_published_figures_are_there;
 use crate::support::on_both;
 
 on_both! {
-    #[ignore = "waits for `tieout plan` and `rollback`"]
     fn from_nothing_and_back(env) {
         env.copy_fixture("rent");
         there_and_back(env, "rent", the_published_figures_are_there);
     }
 
-    #[ignore = "waits for `tieout plan` and `rollback`"]
     fn from_the_state_before_and_back(env) {
         env.copy_fixture("rent");
         let backend = super::backend(env.database.kind);

@@ -116,7 +116,6 @@ fn there_and_back_by_the_step_alone() {
 }
 
 #[test]
-#[ignore = "waits for `tieout plan` and `rollback`"]
 fn there_and_back_again() {
     let env = job("vendor-site", Kind::Sqlite);
     there_and_back(&env, "vendor-site", minutes_and_all_children);

@@ -7,6 +7,7 @@ mod sqlite;
 use super::Store;
 use crate::digest::sha256;
 use crate::error::Result;
+use crate::script::{Grammar, normal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,6 +93,16 @@ impl Fingerprint {
         for (name, definition) in &mut self.objects {
             if !name.starts_with("function ") {
                 *definition = respelled(definition);
+            }
+        }
+        self
+    }
+
+    /// The same with SQLite's definitions as they mean: renaming a table leaves its name in quotes there.
+    pub fn normal(mut self) -> Fingerprint {
+        for (name, definition) in &mut self.objects {
+            if !name.starts_with("function ") {
+                *definition = normal(definition, Grammar::Sqlite);
             }
         }
         self

@@ -6,6 +6,7 @@ use crate::store::dialect::Bind;
 use crate::store::shape::ShapeColumn;
 use crate::store::{Store, Texts, quote};
 use crate::table::{Column, Kind, Role, row_id};
+use std::collections::BTreeMap;
 
 /// A staged row with its place, as the classifying queries give it.
 #[derive(Debug, Clone)]
@@ -73,6 +74,12 @@ impl<'t> Stage<'t> {
         let list = seqs.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE s.seq IN ({list}) ORDER BY s.seq");
         if seqs.is_empty() { Ok(Vec::new()) } else { self.rows(store, &from, false) }
+    }
+
+    /// How many rows of each file are staged, by its id.
+    pub fn by_file(&self, store: &mut Store) -> Result<BTreeMap<i64, usize>> {
+        let rows = store.select(&["file", "count(*)"], "FROM tieout_stage WHERE file IS NOT NULL GROUP BY file", &[])?;
+        Ok(rows.into_iter().filter_map(|row| Some((row[0].as_deref()?.parse().ok()?, row[1].as_deref()?.parse().ok()?))).collect())
     }
 
     /// The rows whose key stands in the stage more than once, by key, in order of reading.

@@ -144,8 +144,7 @@ impl Undoing {
             store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", self.target()))?;
         }
         let bytes = if store.is_postgres() { "BYTEA" } else { "BLOB" };
-        let kind = |shape: &ShapeColumn| if store.is_postgres() { shape.declared.clone() } else { "TEXT".to_owned() };
-        let typed: String = self.keys.iter().enumerate().map(|(i, (_, shape))| format!(", k{i} {}", kind(shape))).collect();
+        let typed: String = self.keys.iter().enumerate().map(|(i, (_, shape))| format!(", k{i} {}", dialect.alike(shape))).collect();
         let keys: String = (0..self.keys.len()).map(|i| format!(", {}", self.recorded_key(dialect, i))).collect();
         store.execute(&format!(
             "CREATE TEMP TABLE {temporary} (id BIGINT, row_key TEXT, op TEXT, left_digest {bytes}, row_before TEXT, later BIGINT{typed})"
