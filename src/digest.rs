@@ -38,6 +38,29 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
+/// A digest over lines that come one by one.
+pub struct Running(Sha256);
+
+impl Running {
+    /// With a first line.
+    pub fn over(first: &str) -> Running {
+        let mut running = Running(Sha256::new());
+        running.line(first);
+        running
+    }
+
+    /// Adds a line, and its line feed.
+    pub fn line(&mut self, line: &str) {
+        self.0.update(line);
+        self.0.update(b"\n");
+    }
+
+    /// The digest.
+    pub fn finish(self) -> String {
+        text(self.0.finalize())
+    }
+}
+
 /// The digest of everything a reader gives, and how many bytes that was.
 pub fn sha256_of(reader: &mut dyn Read) -> std::io::Result<(String, u64)> {
     let mut hash = Sha256::new();

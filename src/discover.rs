@@ -125,6 +125,23 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
+/// Where a file is that a run recorded by its path below the root; `None` where there is none, or only outside the root.
+pub fn located_again(root: &Path, path: &str) -> Option<Location> {
+    let (file, member) = match path.split_once(".zip/") {
+        Some((archive, member)) => (format!("{archive}.zip"), Some(member.to_owned())),
+        None => (path.to_owned(), None),
+    };
+    let root = root.canonicalize().ok()?;
+    let real = root.join(file).canonicalize().ok()?;
+    if !real.starts_with(&root) || !real.is_file() {
+        return None;
+    }
+    Some(match member {
+        Some(member) => Location::Member(real, member),
+        None => Location::File(real),
+    })
+}
+
 fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
     let digest = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest);
     let (sha256, size) =

@@ -3,6 +3,7 @@
 //! The way of the data, and what each module must not know, is in ARCHITECTURE.md.
 
 pub mod assemble;
+pub mod audit;
 pub mod backup;
 pub mod cache;
 pub mod cli;

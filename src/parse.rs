@@ -9,7 +9,7 @@ use crate::job::{Job, Source};
 use crate::unpack::{Dry, unpacked_name};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Text, TextBlocks, Utf8Check, heard};
+use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Tally, Text, TextBlocks, Utf8Check, heard};
 
 /// How many rows of tables are kept of all files together.
 const KEPT: usize = 50_000;
@@ -88,15 +88,7 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
 /// Reads one file; its records go to `each`, block by block.
 pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<Record>>) -> Result<()>) -> Result<Parsed> {
     let source = &job.sources[file.source];
-    let context = Context {
-        path: unpacked_name(&file.path),
-        timezone: &job.timezone,
-        encoding: source.encoding,
-        fields: &source.fields,
-        worth: source.budget.as_ref().and_then(|b| b.of.as_deref()),
-        only: file.only.as_deref(),
-        options: &source.options,
-    };
+    let context = context(job, source, file);
     let mut parsed = if source.format.name() == "exec" {
         let mut all = Vec::new();
         let poured = poured(file, &mut |bytes| {
@@ -116,6 +108,18 @@ pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<
     };
     each(std::mem::take(&mut parsed.records))?;
     Ok(parsed)
+}
+
+fn context<'a>(job: &'a Job, source: &'a Source, file: &'a SourceFile) -> Context<'a> {
+    Context {
+        path: unpacked_name(&file.path),
+        timezone: &job.timezone,
+        encoding: source.encoding,
+        fields: &source.fields,
+        worth: source.budget.as_ref().and_then(|b| b.of.as_deref()),
+        only: file.only.as_deref(),
+        options: &source.options,
+    }
 }
 
 /// Pours a file out; `Some` when there is no telling what is in it.
@@ -212,6 +216,31 @@ pub fn each_block(job: &Job, file: &SourceFile, each: &mut dyn FnMut(&Text<'_>))
     })?;
     blocks.push(&[], true, each);
     Ok(())
+}
+
+/// What reading the file up to the line before this one counts, and up to this one: so what becomes of a line is seen. The bytes
+/// are cut at line feeds, as they are in every encoding but UTF-16.
+pub fn tallies_around(job: &Job, file: &SourceFile, line: usize) -> Result<(Tally, Tally)> {
+    let mut bytes = Vec::new();
+    let poured = poured(file, &mut |piece| {
+        bytes.extend_from_slice(&piece[..piece.len().min(EXEC + 1 - bytes.len())]);
+        Ok(())
+    })?;
+    if poured.is_some() || bytes.len() > EXEC || job.sources[file.source].format.name() == "exec" {
+        return Err(Stop::usage(format!("{} cannot be read again line by line", file.path), ""));
+    }
+    let mut ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).chain([bytes.len()]);
+    let before = if line < 2 { 0 } else { ends.by_ref().nth(line - 2).unwrap_or(bytes.len()) };
+    let with = ends.next().unwrap_or(bytes.len());
+    let source = &job.sources[file.source];
+    let count = |part: &[u8]| {
+        let context = context(job, source, file);
+        let mut reader = Reader::new(source.format, &context, std::str::from_utf8(part).is_ok());
+        reader.push(part);
+        reader.finish().tally
+    };
+    let whole = Tally { unit: count(&bytes).unit, ..count(&bytes[..with]) };
+    Ok((count(&bytes[..before]), whole))
 }
 
 /// Whether any finding keeps the files from being loaded.

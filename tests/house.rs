@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules from left to right; each may use those before it, none those behind it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "digest",
     "evidence",
     "error",
@@ -27,6 +27,7 @@ const ORDER: [&str; 24] = [
     "preflight",
     "report",
     "pipeline",
+    "audit",
     "cli",
 ];
 

@@ -4,6 +4,7 @@ mod backup;
 mod completions;
 mod files;
 mod formats;
+mod history;
 mod import;
 mod init;
 mod migrate;
@@ -17,6 +18,9 @@ mod resolve;
 mod restore;
 mod rollback;
 mod run;
+mod sign;
+mod trace;
+mod verify;
 
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
@@ -64,6 +68,10 @@ enum Command {
     Parse(parse::ParseArgs),
     Formats(formats::FormatsArgs),
     Report(report::ReportArgs),
+    History(history::HistoryArgs),
+    Trace(trace::TraceArgs),
+    Verify(verify::VerifyArgs),
+    Sign(sign::SignArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -146,6 +154,10 @@ pub fn main() -> ExitCode {
         Command::Parse(args) => parse::parse(args, &cli.global, &output),
         Command::Formats(args) => formats::formats(&args, &cli.global, &output),
         Command::Report(args) => report::report(args, &cli.global, &output),
+        Command::History(args) => history::history(&args, &cli.global, &output),
+        Command::Trace(args) => trace::trace(&args, &cli.global, &output),
+        Command::Verify(args) => verify::verify(&args, &cli.global, &output),
+        Command::Sign(args) => sign::sign(&args, &cli.global, &output),
         Command::Completions(args) => completions::completions(&args, &output),
     };
     ExitCode::from(u8::try_from(output.ended(code)).unwrap_or(1))
@@ -164,6 +176,14 @@ impl Global {
         })?;
         Target::parse(url, folder)
     }
+}
+
+/// The job that is named, or the one in this folder when no database is named; and the database.
+fn job_and_target(named: Option<&Path>, global: &Global) -> Result<(Option<Job>, Target)> {
+    let named = named.or_else(|| global.database.is_none().then_some(Path::new(".")));
+    let job = named.map(job::read).transpose()?;
+    let target = global.target(job.as_ref())?;
+    Ok((job, target))
 }
 
 /// Set when the user asks to stop. The second signal ends the process at once; the database then rolls back by itself.

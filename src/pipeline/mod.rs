@@ -1,6 +1,7 @@
 //! A run from end to end: discover → parse → assemble → load → reconcile → verify → report, with the schema steps, in one
 //! transaction that commits only if everything ties out.
 
+mod again;
 mod around;
 mod by_backup;
 mod cache;
@@ -19,6 +20,7 @@ mod schema;
 mod sources;
 mod transaction;
 
+pub use again::compare_again;
 pub use rollback::{Rollback, roll_back};
 
 use crate::assemble::Archive;
@@ -188,6 +190,8 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
         outcome.stop(stop);
     }
     if outcome.run.status == RunStatus::Failed {
+        // What a commit that failed had sealed is gone.
+        (outcome.run.previous, outcome.run.digest) = (None, None);
         sources::nothing_written(outcome);
         record_failure(outcome, &mut store);
     }
@@ -255,6 +259,8 @@ pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
         None => sources::nothing_written(&mut outcome),
     }
     outcome.run.id = None;
+    // What the copy was sealed with is gone with it.
+    (outcome.run.previous, outcome.run.digest) = (None, None);
     outcome.run.finished_at = now();
     request.progress.done();
     (outcome, plan)

@@ -5,8 +5,8 @@ use crate::evidence::{Finding, Severity, Subject};
 use crate::report::{Outcome, now};
 use crate::store::{FileRecord, RunRecord, Store};
 
-/// Records run, checks and findings. The files are recorded where rows refer to them, before the load.
-pub(super) fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
+/// Records run, checks and findings, and seals the run. The files are recorded where rows refer to them, before the load.
+pub(super) fn record(outcome: &mut Outcome, store: &mut Store) -> Result<()> {
     let run = &outcome.run;
     let id = run.id.unwrap_or_default();
     store.record_evidence(id, &outcome.checks, &outcome.findings)?;
@@ -21,8 +21,12 @@ pub(super) fn record(outcome: &Outcome, store: &mut Store) -> Result<()> {
         started_at: &run.started_at,
         finished_at: &run.finished_at,
         database: &run.database,
+        who: &run.who,
         report: &report,
-    })
+    })?;
+    let link = store.seal(id)?;
+    (outcome.run.previous, outcome.run.digest) = (Some(link.previous), Some(link.digest));
+    Ok(())
 }
 
 /// A failed run is recorded in a short transaction of its own, after the rollback; that it could not be is a warning.
@@ -52,7 +56,7 @@ pub(super) fn record_failure(outcome: &mut Outcome, store: &mut Store) {
 pub(super) fn record_again(outcome: &mut Outcome, store: &mut Store) {
     let report = serde_json::to_string(outcome).unwrap_or_default();
     let result = store.begin().and_then(|()| {
-        store.replace_report(outcome.run.id.unwrap_or_default(), &report)?;
+        store.add_report(outcome.run.id.unwrap_or_default(), &report)?;
         store.commit()
     });
     if let Err(stop) = result {

@@ -3,7 +3,7 @@
 
 use super::{Answer, Filled, Intent, Preflight};
 use crate::job::OnStale;
-use crate::store::{Rights, Server, Store};
+use crate::store::{LOOSE, Rights, Server, Store};
 
 impl Preflight {
     pub(super) fn privileges(&mut self, store: &mut Store, intent: &Intent<'_>, filled: &[Filled], server: &Server) {
@@ -61,12 +61,9 @@ impl Preflight {
     /// What is wanted of a table that is there, and not granted.
     fn of_table(&mut self, table: &Rights, intent: &Intent<'_>, of_ours: bool, certain: bool, hint: &str) {
         let deletes = intent.writes && !of_ours && intent.job.on_stale == OnStale::Delete;
-        let wanted = [
-            ("SELECT", true),
-            ("INSERT", intent.writes || of_ours),
-            ("UPDATE", intent.writes && !of_ours || table.table == "tieout_run"),
-            ("DELETE", deletes),
-        ];
+        let sealed = table.table == "tieout_run" || LOOSE.contains(&table.table.as_str());
+        let wanted =
+            [("SELECT", true), ("INSERT", intent.writes || of_ours), ("UPDATE", intent.writes && !of_ours || sealed), ("DELETE", deletes)];
         let lacking = |n: &usize| wanted[*n].1 && !table.may[*n];
         let in_part = |n: &usize| table.in_part.get(*n).copied().unwrap_or_default();
         let none: Vec<&str> = (0..4).filter(lacking).filter(|n| !in_part(n)).map(|n| wanted[n].0).collect();

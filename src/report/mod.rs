@@ -28,6 +28,7 @@ use crate::evidence::{Check, Finding, PassedOn, Severity, Status, Subject};
 use crate::load::Counts;
 use crate::migrate::StepOutcome;
 use crate::preflight::Item;
+use crate::store::Signature;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -72,6 +73,9 @@ pub struct Outcome {
     pub caches: Vec<CacheOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
+    /// Who stands for the run, by a signature over its digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
     /// The backup that was taken before, restored once and found the same.
     pub backup: Option<BackupOutcome>,
     /// What a rehearsal on a copy of the database showed.
@@ -119,6 +123,16 @@ pub struct RunInfo {
     pub currency: String,
     /// The program's version.
     pub version: String,
+    /// Who ran it, `anna@db1`.
+    #[serde(default)]
+    pub who: String,
+    /// The digest of the run before, and this one's, which covers it and all that was recorded of the run; `None` as long as it
+    /// is not recorded. See docs/evidence.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// See above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// How often something was found.
@@ -224,6 +238,9 @@ impl Outcome {
             job_sha256: String::new(),
             currency: String::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            who: crate::store::who(),
+            previous: None,
+            digest: None,
         };
         Outcome {
             run,
@@ -241,6 +258,7 @@ impl Outcome {
             hooks: Vec::new(),
             caches: Vec::new(),
             assumptions: Vec::new(),
+            signatures: Vec::new(),
             backup: None,
             rehearsal: None,
             looked_again: None,

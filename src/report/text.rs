@@ -95,12 +95,18 @@ fn conclusion(out: &mut String, outcome: &Outcome, style: Style) {
     line(out, &style.paint(code, words));
     let number = run.id.map_or(run.command.clone(), |id| format!("run {id}"));
     line(out, &format!("{} · {number} · {status} · {}", clean(&run.job), clean(&run.database)));
+    for s in &outcome.signatures {
+        line(out, &format!("signed by {} as {} on {} (`tieout verify` checks it)", clean(&s.signer), s.role, s.signed_at));
+    }
     if style.verbose {
         line(
             out,
             &format!("begun {} · ended {} · tieout {} · amounts in {}", run.started_at, run.finished_at, run.version, clean(&run.currency)),
         );
         line(out, &format!("root {} · job file SHA-256 {}", clean(&run.root), run.job_sha256));
+        if let (Some(digest), Some(previous)) = (&run.digest, &run.previous) {
+            line(out, &format!("by {} · digest {digest} · of the run before {previous}", clean(&run.who)));
+        }
     }
 }
 

@@ -174,8 +174,7 @@ struct Holder {
 
 impl Holder {
     fn ourselves(doing: &str) -> Holder {
-        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
-        let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
+        let user = this_user();
         let process = rustix::process::getpid().as_raw_nonzero().get();
         Holder { process, user: word(&user, 10), host: this_host(), doing: doing.to_owned() }
     }
@@ -203,6 +202,16 @@ impl Holder {
     fn is_gone(&self) -> bool {
         self.host == this_host() && !is_alive(self.process)
     }
+}
+
+/// Who works here, `anna@db1`: as a run records it.
+pub fn who() -> String {
+    format!("{}@{}", this_user(), rustix::system::uname().nodename().to_string_lossy())
+}
+
+fn this_user() -> String {
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
+    user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
 }
 
 /// A name as one word of the holder's, at most so long.

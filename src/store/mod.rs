@@ -3,6 +3,7 @@
 
 mod address;
 mod around;
+mod chain;
 mod connection;
 mod contents;
 mod copies;
@@ -21,19 +22,23 @@ mod resolutions;
 mod runs;
 mod scratch;
 mod shape;
+mod signatures;
 mod stage;
 mod stale;
+mod standing;
 mod steps;
+mod trace;
 mod undo;
 mod url;
 
 pub use address::Bare;
 pub use around::{Orphans, Rights, Server, Session};
+pub use chain::{FIRST, LOOSE, Link, Mark, RecordedRun};
 pub use contents::Listing;
 pub use copies::{BEGIN, drop_everything};
 pub use dialect::quote;
 pub use fingerprint::{Content, Fingerprint, Position, Scope};
-pub use lock::{Lock, PAUSES, session_name};
+pub use lock::{Lock, PAUSES, session_name, who};
 pub use own::{FileRecord, RunRecord, Written};
 pub use rebuild::{Rebuild, Remade};
 pub use rejects::Quarantined;
@@ -41,9 +46,12 @@ pub use resolutions::{Accepted, Disputed, Resolution};
 pub use runs::{Balances, PastRun};
 pub use scratch::{Tried, shapes_after};
 pub use shape::{Shape, ShapeColumn, TableShape};
+pub use signatures::Signature;
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
+pub use standing::{Standing, StandingRow, WhyNot};
 pub use steps::{RecordStep, RecordedStep};
+pub use trace::{FileOfRun, Revision};
 pub use undo::{Created, Refused, Undoing};
 pub use url::Target;
 

@@ -7,13 +7,17 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-pub(super) const OWN_STEPS: [(&str, &str, &str); 5] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 6] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
     ("own_tables_4", include_str!("../../sql/sqlite/own_tables_4.sql"), include_str!("../../sql/postgres/own_tables_4.sql")),
     ("own_tables_5", include_str!("../../sql/sqlite/own_tables_5.sql"), include_str!("../../sql/postgres/own_tables_5.sql")),
+    ("own_tables_6", include_str!("../../sql/sqlite/own_tables_6.sql"), include_str!("../../sql/postgres/own_tables_6.sql")),
 ];
+
+/// From this version on the runs are a chain.
+const FIRST_SEALED: &str = "own_tables_6";
 
 /// A run, as it is recorded.
 pub struct RunRecord<'a> {
@@ -35,6 +39,8 @@ pub struct RunRecord<'a> {
     pub finished_at: &'a str,
     /// The database, without password.
     pub database: &'a str,
+    /// Who ran it.
+    pub who: &'a str,
     /// The whole outcome as JSON.
     pub report: &'a str,
 }
@@ -84,6 +90,9 @@ impl Store {
             let now = jiff::Timestamp::now().to_string();
             let sql = "INSERT INTO tieout_migration (job, name, sha256, kind, applied_at) VALUES ('', $1, '', 'applied', $2)";
             self.change(sql, &[Some(name), Some(&now)])?;
+            if *name == FIRST_SEALED {
+                self.seal_what_stands()?;
+            }
         }
         Ok(())
     }
@@ -106,7 +115,7 @@ impl Store {
         Ok(number(&rows, 0).unwrap_or(1))
     }
 
-    /// Records a run.
+    /// Records a run; [`Store::seal`] is what comes last.
     pub fn record_run(&mut self, run: &RunRecord<'_>) -> Result<()> {
         let (id, exit_code) = (run.id.to_string(), run.exit_code.to_string());
         let values = [
@@ -120,10 +129,11 @@ impl Store {
             run.finished_at,
             run.database,
             env!("CARGO_PKG_VERSION"),
+            run.who,
             run.report,
         ];
-        let sql = "INSERT INTO tieout_run (id, job, job_sha256, command, status, exit_code, started_at, finished_at, database, version, report) \
-                   VALUES (CAST($1 AS BIGINT), $2, $3, $4, $5, CAST($6 AS BIGINT), $7, $8, $9, $10, $11)";
+        let sql = "INSERT INTO tieout_run (id, job, job_sha256, command, status, exit_code, started_at, finished_at, database, version, who, report) \
+                   VALUES (CAST($1 AS BIGINT), $2, $3, $4, $5, CAST($6 AS BIGINT), $7, $8, $9, $10, $11, $12)";
         self.change(sql, &values.map(Some)).map(drop)
     }
 

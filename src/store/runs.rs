@@ -66,8 +66,9 @@ impl Store {
             return Ok(None);
         }
         let run = run.map(|r| r.to_string());
-        let from = "FROM tieout_run WHERE id = coalesce(CAST($1 AS BIGINT), (SELECT max(id) FROM tieout_run))";
-        let rows = self.select(&["id", "report"], from, &[run.as_deref()])?;
+        let report = self.latest_report()?;
+        let from = "FROM tieout_run r WHERE r.id = coalesce(CAST($1 AS BIGINT), (SELECT max(id) FROM tieout_run))";
+        let rows = self.select(&["r.id", report], from, &[run.as_deref()])?;
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
@@ -84,10 +85,16 @@ impl Store {
         Ok((last, checks.collect()))
     }
 
-    /// Replaces the report of a run that is recorded already.
-    pub fn replace_report(&mut self, run: i64, report: &str) -> Result<()> {
-        let sql = "UPDATE tieout_run SET report = $1 WHERE id = CAST($2 AS BIGINT)";
-        self.change(sql, &[Some(report), Some(&run.to_string())]).map(drop)
+    /// Records a later report of a run that is recorded and sealed already; the first stays as it is.
+    pub fn add_report(&mut self, run: i64, report: &str) -> Result<()> {
+        let sql = "INSERT INTO tieout_report (run_id, report) VALUES (CAST($1 AS BIGINT), $2)";
+        self.change(sql, &[Some(&run.to_string()), Some(report)]).map(drop)
+    }
+
+    /// The latest report of the run `r`, as an expression. Own tables of an earlier version have but one.
+    fn latest_report(&mut self) -> Result<&'static str> {
+        let later = "coalesce((SELECT p.report FROM tieout_report p WHERE p.run_id = r.id ORDER BY p.id DESC LIMIT 1), r.report)";
+        Ok(if self.has_table("tieout_report")? { later } else { "r.report" })
     }
 
     /// Number and report of the job's latest run that stands, however it ended.
@@ -95,14 +102,16 @@ impl Store {
         if !self.has_table("tieout_run")? {
             return Ok(None);
         }
-        let from = format!("FROM tieout_run WHERE id = (SELECT max(r.id) FROM tieout_run r WHERE r.job = $1 AND {STANDS})");
-        let rows = self.select(&["id", "report"], &from, &[Some(job)])?;
+        let report = self.latest_report()?;
+        let from = format!("FROM tieout_run r WHERE r.id = (SELECT max(r.id) FROM tieout_run r WHERE r.job = $1 AND {STANDS})");
+        let rows = self.select(&["r.id", report], &from, &[Some(job)])?;
         Ok(rows.into_iter().next().and_then(|mut r| Some((r[0].take()?.parse().ok()?, r[1].take()?))))
     }
 
     /// A recorded run.
     pub fn past_run(&mut self, run: i64) -> Result<Option<PastRun>> {
-        let columns = ["r.id", "r.job", "r.command", "r.status", "r.undone_by", &format!("CASE WHEN {WROTE} THEN 1 END"), "r.report"];
+        let report = self.latest_report()?;
+        let columns = ["r.id", "r.job", "r.command", "r.status", "r.undone_by", &format!("CASE WHEN {WROTE} THEN 1 END"), report];
         let rows = self.select(&columns, "FROM tieout_run r WHERE r.id = CAST($1 AS BIGINT)", &[Some(&run.to_string())])?;
         let read = |mut row: Texts| {
             let mut take = |i: usize| row[i].take();

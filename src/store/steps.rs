@@ -71,12 +71,18 @@ impl Store {
                    position = excluded.position, down = excluded.down";
         let binds =
             [Some(step.job), Some(step.name), Some(step.sha256), Some(step.kind), run.as_deref(), Some(&now), Some(&position), step.down];
+        self.change(sql, &binds)?;
+        let sql = "INSERT INTO tieout_step (job, name, sha256, kind, run_id, at, position, down) \
+                   VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT), $6, CAST($7 AS BIGINT), $8)";
         self.change(sql, &binds).map(drop)
     }
 
     /// Records that a step does not stand any more.
     pub fn forget_step(&mut self, job: &str, name: &str) -> Result<()> {
-        self.change("DELETE FROM tieout_migration WHERE job = $1 AND name = $2", &[Some(job), Some(name)]).map(drop)
+        let now = jiff::Timestamp::now().to_string();
+        self.change("DELETE FROM tieout_migration WHERE job = $1 AND name = $2", &[Some(job), Some(name)])?;
+        let sql = "INSERT INTO tieout_step (job, name, kind, at) VALUES ($1, $2, 'undone', $3)";
+        self.change(sql, &[Some(job), Some(name), Some(&now)]).map(drop)
     }
 
     /// What another tool's own history says it applied: the table's name, and names or numbers in order.

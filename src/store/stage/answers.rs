@@ -132,10 +132,13 @@ impl Stage<'_> {
     /// Records what the table's rows consist of, so that their images can be read later.
     fn describe(&self, store: &mut Store, run: i64) -> Result<()> {
         let keys: Vec<(&str, Kind)> = self.with(&[Role::Key]).map(|(_, c, _)| (&*c.name, c.kind)).collect();
-        let [columns, keys] = [serde_json::to_string(&self.kept), serde_json::to_string(&keys)].map(std::result::Result::unwrap_or_default);
-        let sql = "INSERT INTO tieout_written (run_id, table_name, columns, row_key) VALUES (CAST($1 AS BIGINT), $2, $3, $4) \
+        let compared = self.with(&[Role::Key, Role::Data]);
+        let kinds: Vec<(&str, Kind)> = compared.map(|(_, c, _)| (&*c.name, c.kind)).collect();
+        let [columns, keys, kinds] = [serde_json::to_string(&self.kept), serde_json::to_string(&keys), serde_json::to_string(&kinds)]
+            .map(std::result::Result::unwrap_or_default);
+        let sql = "INSERT INTO tieout_written (run_id, table_name, columns, row_key, kinds) VALUES (CAST($1 AS BIGINT), $2, $3, $4, $5) \
                    ON CONFLICT DO NOTHING";
-        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&columns), Some(&keys)]).map(drop)
+        store.change(sql, &[Some(&run.to_string()), Some(&self.table.name), Some(&columns), Some(&keys), Some(&kinds)]).map(drop)
     }
 
     /// Reads every staged row's target row back, row by row: `each` gets its number, and column by column
