@@ -1,7 +1,10 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
+mod account;
 mod cache;
 mod clock;
+mod formulas;
+mod gather;
 mod hooks;
 mod junit;
 mod layout;
@@ -11,7 +14,9 @@ mod since;
 mod text;
 mod write;
 
+pub use account::{Account, Change, Changes, ControlTotal, Formula, Mapping, Monthly, RejectedRecord, Rejects, Superseded};
 pub use clock::seconds;
+pub use gather::{gather, rolled_back};
 pub use hooks::{HookOutcome, HookOutput, HookStatus};
 pub use junit::junit;
 pub use metrics::metrics;
@@ -69,6 +74,9 @@ pub struct Outcome {
     pub caches: Vec<CacheOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
+    /// What an auditor asks beyond that: totals, rules, superseded versions, refused records, changes, quoted lines.
+    #[serde(default)]
+    pub account: Account,
     /// The backup taken before; none in this version.
     pub backup: Option<serde_json::Value>,
     /// The report for people; `None` when none could be written.
@@ -226,6 +234,7 @@ impl Outcome {
             hooks: Vec::new(),
             caches: Vec::new(),
             assumptions: Vec::new(),
+            account: Account { by: crate::store::who(), ..Account::default() },
             backup: None,
             report: None,
             exit_code: 0,

@@ -120,10 +120,8 @@ struct Holder {
 
 impl Holder {
     fn ourselves(doing: &str) -> Holder {
-        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
-        let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
         let process = rustix::process::getpid().as_raw_nonzero().get();
-        Holder { process, user: word(&user, 10), host: this_host(), doing: doing.to_owned() }
+        Holder { process, user: word(&this_user(), 10), host: this_host(), doing: doing.to_owned() }
     }
 
     /// In so many bytes at most: what does not fit of the job's name is cut. PostgreSQL shows nothing but ASCII there.
@@ -154,6 +152,16 @@ impl Holder {
 /// A name as one word of the holder's, at most so long.
 fn word(text: &str, most: usize) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '_' }).take(most).collect()
+}
+
+/// Who runs this process, and where: `anna@books`.
+pub fn who() -> String {
+    format!("{}@{}", word(&this_user(), 64), word(&rustix::system::uname().nodename().to_string_lossy(), 64))
+}
+
+fn this_user() -> String {
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
+    user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
 }
 
 fn this_host() -> String {
