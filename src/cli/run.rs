@@ -6,7 +6,7 @@ use super::{Global, JobArgs};
 use crate::error::{Result, Stop};
 use crate::job::Job;
 use crate::pipeline::{self, Command, Request};
-use crate::report::{Outcome, text};
+use crate::report::{Form, Outcome, text};
 use clap::Args;
 
 /// Apply pending schema steps and import the files, in one transaction that commits only if everything ties out
@@ -43,7 +43,8 @@ fn stopped(name: &str, command: &Command, stop: &Stop, files: Option<&Files>, ou
 
 /// Runs a job that is read already.
 pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, global: &Global, output: &Output) -> i32 {
-    let mut outcome = match attempt(job, command.clone(), global, output) {
+    let form = files.map(Files::form).unwrap_or_default();
+    let mut outcome = match attempt(job, command.clone(), form, global, output) {
         Ok(outcome) => outcome,
         Err(stop) => return stopped(&job.name, &command, &stop, files, output),
     };
@@ -66,11 +67,11 @@ pub(super) fn execute_job(job: &Job, command: Command, files: Option<&Files>, gl
     outcome.exit_code
 }
 
-fn attempt(job: &Job, command: Command, global: &Global, output: &Output) -> Result<Outcome> {
+fn attempt(job: &Job, command: Command, form: Form, global: &Global, output: &Output) -> Result<Outcome> {
     let target = global.target(Some(job))?;
     let interrupted = super::interruption()?;
     let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
-    let request = Request { job, command, target, root, report: global.report.clone(), interrupted: &interrupted, progress: &progress };
+    let request = Request { job, command, target, root, report: global.report.clone(), form, interrupted: &interrupted, progress: &progress };
     Ok(pipeline::execute(&request))
 }

@@ -4,7 +4,7 @@ use super::{Command, Progress, Request, hooks, record, record_failure};
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
-use crate::report::{self, Outcome, RunStatus, now};
+use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{Lock, PastRun, Store, Target};
 use crate::undo;
 use std::path::PathBuf;
@@ -70,8 +70,7 @@ pub fn roll_back(request: &Rollback<'_>) -> Result<Outcome> {
         outcome.tables.clear();
         record_failure(&mut outcome, &mut store);
     }
-    outcome.run.finished_at = now();
-    if let Err(stop) = report::write(&folder, &outcome) {
+    if let Err(stop) = report::write(&folder, &outcome, Some(&mut store), &Form::default()) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }
@@ -104,6 +103,7 @@ fn for_hooks<'a>(request: &Rollback<'a>, job: &'a Job) -> Request<'a> {
         target: request.target.clone(),
         root: PathBuf::new(),
         report: request.report.clone(),
+        form: Form::default(),
         interrupted: request.interrupted,
         progress: request.progress,
     }

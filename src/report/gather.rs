@@ -37,9 +37,9 @@ pub fn gather(
     outcome.account.formulas = formulas::all(job, &outcome.checks);
     outcome.account.superseded = superseded(calculations);
     outcome.account.rejects = rejects(archive, &outcome.findings);
-    let mut places = Places::default();
+    let mut places = Places { of: outcome.sources.iter().map(|s| (s.path.clone(), s.sha256.clone())).collect(), wanted: BTreeMap::new() };
     for operand in outcome.checks.iter().flat_map(|c| &c.operands) {
-        places.add(operand.path.as_deref(), operand.line, operand.column);
+        places.add(operand.path.as_deref(), operand.sha256.as_deref(), operand.line, operand.column);
     }
     if let Some(store) = store {
         let run = outcome.run.id.unwrap_or_default();
@@ -54,13 +54,13 @@ pub fn gather(
         for table in outcome.tables.keys() {
             store.imported(&job.name, run, table, QUOTED_ROWS, |row| {
                 if let Some(last) = row.changes.last() {
-                    places.add(last.path.as_deref(), last.line, last.column);
+                    places.add(last.path.as_deref(), last.sha256.as_deref(), last.line, last.column);
                 }
                 Ok(())
             })?;
         }
     }
-    outcome.account.quotes = parse::lines(job, archive.files, archive.read, &places.0);
+    outcome.account.quotes = parse::lines(job, archive.files, archive.read, &places.wanted);
     outcome.account.limitations = limitations(outcome);
     Ok(())
 }
@@ -74,15 +74,19 @@ pub fn rolled_back(account: &mut Account) {
     account.changes = Changes::default();
 }
 
-/// Places whose lines are wanted: path, then line, then column.
-#[derive(Default)]
-struct Places(BTreeMap<String, BTreeMap<usize, usize>>);
+/// Places whose lines are wanted, of files as they are now: path, then line, then column.
+struct Places {
+    of: BTreeMap<String, String>,
+    wanted: BTreeMap<String, BTreeMap<usize, usize>>,
+}
 
 impl Places {
-    fn add(&mut self, path: Option<&str>, line: Option<usize>, column: Option<usize>) {
+    fn add(&mut self, path: Option<&str>, sha256: Option<&str>, line: Option<usize>, column: Option<usize>) {
         let (Some(path), Some(line)) = (path, line) else { return };
-        let lines = self.0.entry(path.to_owned()).or_default();
-        lines.entry(line).or_insert(column.unwrap_or(1));
+        // Another state of the file has other things on that line.
+        if self.of.get(path).is_some_and(|now| sha256.is_none_or(|sha256| sha256 == now)) {
+            self.wanted.entry(path.to_owned()).or_default().entry(line).or_insert(column.unwrap_or(1));
+        }
     }
 }
 

@@ -3,26 +3,37 @@
 mod account;
 mod cache;
 mod clock;
+mod conclude;
+mod csv;
+mod form;
 mod formulas;
 mod gather;
 mod hooks;
+mod html;
 mod junit;
 mod layout;
+mod markdown;
 mod metrics;
 mod preflight;
+mod rows;
+mod sheets;
 mod since;
 mod text;
+mod words;
 mod write;
+mod xlsx;
 
 pub use account::{Account, Change, Changes, ControlTotal, Formula, Mapping, Monthly, RejectedRecord, Rejects, Superseded};
 pub use clock::seconds;
+pub use csv::inert;
+pub use form::{Form, Format, Lang};
 pub use gather::{gather, rolled_back};
 pub use hooks::{HookOutcome, HookOutput, HookStatus};
 pub use junit::junit;
 pub use metrics::metrics;
 pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
-pub use write::{claim_folder, put_in_place, report_file, write};
+pub use write::{claim_folder, json, put_in_place, report_file, write};
 
 use crate::cache::CacheOutcome;
 use crate::error::Stop;
