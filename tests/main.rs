@@ -23,6 +23,7 @@ mod readme;
 mod reconcile;
 mod recurring;
 mod rent;
+mod report;
 mod revisions;
 mod safety;
 mod since;

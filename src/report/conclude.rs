@@ -52,11 +52,14 @@ pub(super) fn sentences(outcome: &Outcome, lang: Lang) -> Vec<String> {
             &figures.each_ref().map(String::as_str),
         ));
     }
-    let passed = &outcome.passed_on;
-    if passed.count > 0 {
-        let count = passed.count.to_string();
-        let figures = [&count, &passed.over, &passed.under, &passed.total, &outcome.run.currency].map(String::as_str);
-        said.push(lang.fill("{} differences in money stand: {} over and {} under, {} {} in all and not netted.", &figures));
+    let failing = outcome.checks.iter().filter(|c| c.fails()).count();
+    if failing > 0 {
+        said.push(lang.fill("{} of those that do not agree must hold for anything to be written.", &[&failing.to_string()]));
+    } else if outcome.checks.iter().any(|c| !c.status.passes()) {
+        said.push(lang.say("None of those that do not agree is one that must hold: they are told, and stop nothing.").to_owned());
+    }
+    if outcome.passed_on.count > 0 {
+        said.push(passed_on(outcome, lang));
     } else if outcome.checks.iter().any(|c| c.money) {
         said.push(lang.say("No difference in money stands.").to_owned());
     }
@@ -72,4 +75,12 @@ pub(super) fn sentences(outcome: &Outcome, lang: Lang) -> Vec<String> {
     let figures = [Severity::Error, Severity::Warning, Severity::Info].map(of);
     said.push(lang.fill("There are {} errors, {} warnings and {} notes.", &figures.each_ref().map(String::as_str)));
     said
+}
+
+/// The differences in money that stand.
+pub(super) fn passed_on(outcome: &Outcome, lang: Lang) -> String {
+    let passed = &outcome.passed_on;
+    let count = passed.count.to_string();
+    let figures = [&count, &passed.over, &passed.under, &passed.total, &outcome.run.currency].map(String::as_str);
+    lang.fill("{} differences in money stand: {} over and {} under, {} {} in all and not netted.", &figures)
 }

@@ -100,7 +100,7 @@ fn bars(title: &str, checks: &[&Check], stacks: &BTreeMap<&str, BTreeMap<&str, D
     let (step, left, top, height) = (if checks.len() > 60 { 10 } else { 24 }, 56, 40, 170);
     let width = left + step * checks.len() as i64 + 12;
     let mut out = String::new();
-    open(&mut out, width.max(560), top + height + 52, title);
+    open(&mut out, width.max(560) + 40, top + height + 52, title);
     for quarter in 0..=4i64 {
         let y = top + height - height * quarter / 4;
         let value = (most * Decimal::from(quarter) / Decimal::from(4)).round();
@@ -143,8 +143,8 @@ fn bars(title: &str, checks: &[&Check], stacks: &BTreeMap<&str, BTreeMap<&str, D
         key(&mut out, &format!("s{n}"), &mut x, top + height + 36, name);
     }
     key(&mut out, "target", &mut x, top + height + 36, lang.say("configured value"));
-    key(&mut out, "tolerated", &mut x, top + height + 36, lang.say("agrees or is tolerated"));
-    key(&mut out, "wrong", &mut x, top + height + 36, lang.say("differs"));
+    key(&mut out, "tolerated", &mut x, top + height + 36, lang.say("tolerated difference"));
+    key(&mut out, "wrong", &mut x, top + height + 36, lang.say("difference"));
     out + "</svg>"
 }
 
@@ -233,6 +233,7 @@ fn fates(outcome: &Outcome, title: &str, lang: Lang) -> String {
         let own = [file.loaded, file.superseded, file.duplicate, file.ignored.values().sum(), file.rejected];
         counts.iter_mut().zip(own).for_each(|(sum, n)| *sum += n);
     }
+    sources.retain(|_, counts| counts.iter().any(|n| *n > 0));
     let names = ["loaded", "superseded", "duplicate", "ignored", "rejected"];
     let (left, long, tall) = (190, 460, 30);
     let shown = sources.len().min(SERIES) as i64;

@@ -170,6 +170,12 @@ fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -> String {
         return paragraph(lang.say("There is none."));
     }
     let mut out = paragraph(lang.say("Every comparison that is no exact match. Open one to see the figures it was computed from."));
+    let passed = &outcome.passed_on;
+    if passed.count > 0 {
+        let limit = passed.limit.as_ref().map(|l| lang.fill("At most {} {} may stand, by the job file.", &[l, &outcome.run.currency]));
+        let sum = crate::report::conclude::passed_on(outcome, lang);
+        out.push_str(&paragraph(&format!("{}: {sum} {}", lang.say("Passed on"), limit.unwrap_or_default())));
+    }
     out.push_str("<div class=\"cards\">");
     for check in differing.iter().take(CARDS) {
         let tone = if check.fails() { "bad" } else { "warn" };
