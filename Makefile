@@ -3,11 +3,12 @@
 CARGO_TARGET_DIR ?= target
 FUZZ_SECONDS ?= 20
 
-.PHONY: help demo test bless mutation lint fuzz clean
+.PHONY: help demo test report-check bless mutation lint fuzz clean
 
 help:
 	@echo 'make demo   build, and run the main job on fixtures/rent'
 	@echo 'make test   run every test, installing what is missing'
+	@echo 'make report-check  a report of 100,000 rows in a browser and in LibreOffice, installing it when missing'
 	@echo 'make bless  rewrite the expected outputs of the tests'
 	@echo 'make mutation  plant random faults and write docs/mutation.md; SEED=2 FAULTS=1000 for others'
 	@echo 'make lint   format, clippy and documentation, warnings refused'
@@ -21,6 +22,11 @@ demo:
 test:
 	sh tests/install
 	cargo test --workspace --locked
+
+report-check:
+	sh tests/install
+	command -v soffice > /dev/null || apt-get install --yes --no-install-recommends libreoffice-calc
+	cargo test --release --locked --test main report::large -- --ignored --nocapture
 
 bless:
 	BLESS=1 INSTA_UPDATE=always cargo test --workspace

@@ -8,6 +8,11 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     text(Sha256::digest(bytes))
 }
 
+/// The first eight bytes of the digest as a number, for totals over many.
+pub fn sha256_number(bytes: impl AsRef<[u8]>) -> u64 {
+    Sha256::digest(bytes).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// A reader that knows the digest of what it gave.
 pub struct Hashing<R> {
     inner: R,

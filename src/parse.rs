@@ -8,8 +8,9 @@ use crate::exec;
 use crate::job::{Job, Source};
 use crate::unpack::{Dry, unpacked_name};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Tally, Text, TextBlocks, Utf8Check, heard};
+use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Span, Tally, Text, TextBlocks, Utf8Check, heard};
 
 /// How many rows of tables are kept of all files together.
 const KEPT: usize = 50_000;
@@ -202,6 +203,34 @@ pub fn quote(job: &Job, files: &[SourceFile], read: &[Option<FileRead>], finding
         });
     }
 }
+
+/// The lines at places of files (path, line, column), cut around the column where they are long. Large files are not read
+/// again for that.
+pub fn lines(
+    job: &Job,
+    files: &[SourceFile],
+    read: &[Option<FileRead>],
+    wanted: &BTreeMap<String, BTreeMap<usize, usize>>,
+) -> BTreeMap<String, BTreeMap<usize, String>> {
+    let mut found: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+    for (file, read) in files.iter().zip(read) {
+        let Some(places) = wanted.get(&file.path).filter(|_| file.size <= QUOTED_SIZE) else { continue };
+        if read.as_ref().is_none_or(|r| r.parsed.encoding == "binary") {
+            continue;
+        }
+        let _ = each_block(job, file, &mut |text| {
+            let lines = text.first_line()..text.first_line() + text.line_count();
+            for (line, column) in places.range(lines) {
+                let (quote, _) = text.quote(&Span { line: *line, column: *column, pointer: None });
+                found.entry(file.path.clone()).or_default().entry(*line).or_insert(quote);
+            }
+        });
+    }
+    found
+}
+
+/// How large a file may be that is read again for its lines: 4 MiB.
+const QUOTED_SIZE: u64 = 4 << 20;
 
 /// How many later findings are quoted: each file takes another reading.
 const QUOTED: usize = 50;

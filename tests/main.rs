@@ -29,6 +29,7 @@ mod readme;
 mod reconcile;
 mod recurring;
 mod rent;
+mod report;
 mod revisions;
 mod rollback;
 mod rollback_again;

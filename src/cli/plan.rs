@@ -55,7 +55,16 @@ fn attempt(args: &JobArgs, safety: &Safety, global: &Global, output: &Output) ->
     let root = pipeline::root(&job, global.root.as_deref());
     let progress = output.progress();
     let (report, guard) = (None, safety.guard(&job)?);
-    let request =
-        Request { job: &job, command: Command::Plan, target, root, report, interrupted: &interrupted, progress: &progress, guard };
+    let request = Request {
+        job: &job,
+        command: Command::Plan,
+        target,
+        root,
+        report,
+        form: args.files.form(),
+        interrupted: &interrupted,
+        progress: &progress,
+        guard,
+    };
     Ok(pipeline::make_plan(&request))
 }

@@ -4,6 +4,7 @@ use super::parse::To;
 use crate::discover::SourceFile;
 use crate::evidence::Finding;
 use crate::job::Job;
+use crate::report::inert;
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -220,27 +221,4 @@ fn cell(value: &FieldValue) -> String {
 /// A number, day or moment: no text of anybody's.
 fn plain<T: ToString>(value: &Option<T>) -> String {
     value.as_ref().map(T::to_string).unwrap_or_default()
-}
-
-/// A text that no spreadsheet takes for a formula, also where it looks past what cannot be seen.
-fn inert(text: &str) -> String {
-    let unseen = |c: char| c.is_whitespace() || c.is_control() || ('\u{200b}'..='\u{200f}').contains(&c) || c == '\u{feff}';
-    // The last four are the wide forms, which some take for the narrow ones.
-    let begins = text.trim_start_matches(unseen).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    if begins || text.starts_with(['\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::inert;
-
-    #[test]
-    fn a_formula_becomes_a_text_and_a_text_stays_one() {
-        for formula in ["=1", "+1", "-1+2", "@SUM(1)", "\t=1", "\rx", " =1", "\u{a0}\n=1", "\u{feff}=1", "\0=1", "＝1", "-"] {
-            assert_eq!(inert(formula), format!("'{formula}"), "{formula:?}");
-        }
-        for text in ["", "a=1", "'=1", "1-2", "Åsa", "(1)", " x", "2025-10-01"] {
-            assert_eq!(inert(text), text);
-        }
-    }
 }

@@ -1,19 +1,20 @@
 //! `tieout report [RUN]`: the outcome of an earlier run, from the database; as an evidence bundle, or a sample of its rows.
 
 use super::Global;
+use super::files::Renderings;
 use super::output::Output;
 use super::trace::revision;
 use crate::audit::{self, Manifest, Sample, Sources};
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
 use crate::pipeline;
-use crate::report::{Outcome, text};
+use crate::report::{self, Outcome, text};
 use crate::store::{Store, Target};
 use crate::table::spoken_key;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Print the report of an earlier run, failed ones too, as text or JSON
+/// Print the report of an earlier run, failed ones too; or write it into a folder again, in any rendering
 #[derive(Args)]
 pub(super) struct ReportArgs {
     /// The run's number; the latest when none is given
@@ -30,6 +31,8 @@ pub(super) struct ReportArgs {
     /// What the draw is made by: the same seed, the same rows
     #[arg(long, value_name = "S", requires = "sample", default_value = "1")]
     seed: String,
+    #[command(flatten)]
+    renderings: Renderings,
 }
 
 pub(super) fn report(args: ReportArgs, global: &Global, output: &Output) -> i32 {
@@ -53,12 +56,27 @@ fn attempt(args: &ReportArgs, global: &Global, output: &Output) -> Result<()> {
         let sources = Sources { job: job.as_ref(), root: Some(root(&outcome, job.as_ref(), global)) };
         let sample = audit::sample(&mut store, run, n, &args.seed, &sources)?;
         if global.json { output.document(&sample) } else { output.result(&sampled(&sample)) }
+    } else if global.report.is_some() || !args.renderings.format.is_empty() {
+        let path = write(args, global, &outcome, &mut store)?;
+        if global.json {
+            output.result(&report::json(&outcome));
+        }
+        output.aside(&format!("report: {path}\n"));
     } else if global.json {
-        output.document(&outcome);
+        output.result(&report::json(&outcome));
     } else {
         output.result(&text(&outcome, output.style()));
     }
     Ok(())
+}
+
+fn write(args: &ReportArgs, global: &Global, outcome: &Outcome, store: &mut Store) -> Result<String> {
+    let folder = report::claim_folder(global.report.as_deref(), &outcome.run.job, outcome.run.id.unwrap_or_default())?;
+    // One state of the database, whoever works on it meanwhile.
+    store.begin_snapshot()?;
+    let written = report::write(&folder, outcome, Some(store), &args.renderings.form());
+    store.rollback();
+    written.map(|()| report::report_file(&folder).display().to_string())
 }
 
 /// Where the run's files are: the folder that is named, else the job's, else the one that the run names.

@@ -8,7 +8,7 @@ use crate::backup::FOLDER;
 use crate::error::{Result, Stop};
 use crate::job::Job;
 use crate::pipeline::{self, Command, Guard, Plan, Request};
-use crate::report::{Outcome, text};
+use crate::report::{Form, Outcome, text};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -75,7 +75,8 @@ fn stopped(name: &str, command: &Command, stop: &Stop, files: Option<&Files>, ou
 
 /// Runs a job that is read already.
 pub(super) fn execute_job(job: &Job, command: Command, safety: &Safety, files: Option<&Files>, global: &Global, output: &Output) -> i32 {
-    let mut outcome = match attempt(job, command.clone(), safety, global, output) {
+    let form = files.map(Files::form).unwrap_or_default();
+    let mut outcome = match attempt(job, command.clone(), safety, form, global, output) {
         Ok(outcome) => outcome,
         Err(stop) => return stopped(&job.name, &command, &stop, files, output),
     };
@@ -98,12 +99,12 @@ pub(super) fn execute_job(job: &Job, command: Command, safety: &Safety, files: O
     outcome.exit_code
 }
 
-fn attempt(job: &Job, command: Command, safety: &Safety, global: &Global, output: &Output) -> Result<Outcome> {
+fn attempt(job: &Job, command: Command, safety: &Safety, form: Form, global: &Global, output: &Output) -> Result<Outcome> {
     let target = global.target(Some(job))?;
     let interrupted = super::interruption()?;
     let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
     let (report, guard) = (global.report.clone(), safety.guard(job)?);
-    let request = Request { job, command, target, root, report, interrupted: &interrupted, progress: &progress, guard };
+    let request = Request { job, command, target, root, report, form, interrupted: &interrupted, progress: &progress, guard };
     Ok(pipeline::execute(&request))
 }

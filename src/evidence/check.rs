@@ -97,6 +97,9 @@ pub struct Operand {
     pub column: Option<usize>,
     /// JSON pointer.
     pub pointer: Option<String>,
+    /// SHA-256 of the file as it was when the row was written; `None` for a file of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Table and recorded key of the row it stands in, while its place is not known.
     #[serde(skip)]
     pub row: Option<(String, String)>,
@@ -105,7 +108,17 @@ pub struct Operand {
 impl Operand {
     /// A figure whose place is not known (yet).
     pub fn new(side: Side, label: impl Into<String>, value: impl Into<String>) -> Operand {
-        Operand { side, label: label.into(), value: value.into(), path: None, line: None, column: None, pointer: None, row: None }
+        Operand {
+            side,
+            label: label.into(),
+            value: value.into(),
+            path: None,
+            line: None,
+            column: None,
+            pointer: None,
+            sha256: None,
+            row: None,
+        }
     }
 
     /// A figure of a database row, known by its recorded key.

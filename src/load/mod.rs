@@ -3,14 +3,17 @@
 
 mod compare;
 mod stale;
+mod totals;
 
 pub use stale::delete_stale;
+pub use totals::{Stages, Totals, whole};
 
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
 use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Stale, Store};
 use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 /// What became of the rows of a table. read = inserted + updated + unchanged + duplicate + rejected.
@@ -58,6 +61,8 @@ struct Load<'a> {
     settled: HashMap<Disputed, Accepted>,
     /// How many rows stay away because that was settled.
     left_away: usize,
+    /// The control totals.
+    stages: Stages,
 }
 
 /// Loads rows into a table. Gives the counts, the read-back check, and everything found; the caller rolls back when a
@@ -73,9 +78,13 @@ pub fn load(
     sound: bool,
 ) -> Result<Loaded> {
     let settled = store.resolutions(run.job, &table.name)?;
-    let mut load = Load { table, run, from, findings: Vec::new(), settled, left_away: 0 };
+    let stages = Stages { table: table.name.to_string(), ..Stages::default() };
+    let mut load = Load { table, run, from, findings: Vec::new(), settled, left_away: 0, stages };
     let stage = Stage::open(store, table, how_to_create, !run.dry)?;
-    let read = stage.write(store, rows, run)?;
+    load.stages.opening = Some(whole(store, &table.name, totals::numbers(table))?);
+    let stated = RefCell::new(Totals::of(totals::numbers(table)));
+    let read = stage.write(store, totals::passing(table, rows, &stated), run)?;
+    load.stages.stated = stated.into_inner();
     let lost = load.lost(store, &stage)?;
     stage.number_occurrences(store, run)?;
     let (duplicate, contradicting) = load.repeated(store, &stage)?;
@@ -107,7 +116,7 @@ pub fn load(
         check.explanation = Some("nothing was written, so there is nothing to read back".into());
     }
     stage.close(store)?;
-    Ok(Loaded { counts, check, findings: load.findings, stale })
+    Ok(Loaded { counts, check, findings: load.findings, stale, stages: load.stages })
 }
 
 /// What a load gives.
@@ -120,6 +129,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// The rows that we imported and that no file states any more.
     pub stale: Vec<Stale>,
+    /// The control totals.
+    pub stages: Stages,
 }
 
 impl Load<'_> {
@@ -278,8 +289,10 @@ impl Load<'_> {
     fn read_back(&mut self, store: &mut Store, stage: &Stage<'_>, check: &mut Check, expected: usize) -> Result<()> {
         let (mut seen, mut equal) = (0usize, 0usize);
         let mut wrong: BTreeMap<i64, String> = BTreeMap::new();
+        let stages = &mut self.stages;
         stage.read_back(store, |seq, columns| {
             seen += 1;
+            stages.pair(columns);
             let differs = columns
                 .iter()
                 .find(|(c, staged, held)| staged.as_deref().map(|t| c.kind.canonical(t)) != held.as_deref().map(|t| c.kind.canonical(t)));

@@ -3,7 +3,7 @@
 use super::{Command, Guard, Progress, Request, inside, look_for_files, read_and_load};
 use crate::error::Result;
 use crate::job::Job;
-use crate::report::Outcome;
+use crate::report::{Form, Outcome};
 use crate::store::{Store, Target};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +18,7 @@ pub fn compare_again(
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     let (command, target, guard) = (Command::Reconcile, target.clone(), Guard::default());
-    let request = Request { job, command, target, root, report: None, interrupted, progress, guard };
+    let request = Request { job, command, target, root, report: None, form: Form::default(), interrupted, progress, guard };
     let mut outcome = Outcome::begin(job.name.clone(), request.command.word());
     outcome.run.id = Some(store.next_run_id()?);
     let (files, findings) = look_for_files(&request)?;

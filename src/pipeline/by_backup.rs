@@ -5,7 +5,7 @@ use super::{Command, record};
 use crate::backup::{Restoring, restore};
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
-use crate::report::{self, Outcome, RunStatus, now};
+use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{Lock, PastRun, Store};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ pub(super) fn roll_back(request: &Rollback<'_>, mut store: Store, lock: Lock, pa
         Err(stop) => outcome.stop(&stop),
     }
     outcome.run.finished_at = now();
-    if let Err(stop) = report::write(&folder, &outcome) {
+    if let Err(stop) = report::write(&folder, &outcome, Store::read(&request.target).ok().as_mut(), &Form::default()) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

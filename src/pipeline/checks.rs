@@ -192,7 +192,8 @@ fn trace(store: &mut Store, checks: &mut [Check]) -> Result<()> {
     for operand in checks.iter_mut().flat_map(|c| &mut c.operands) {
         let Some((table, key)) = operand.row.take() else { continue };
         if let Some(w) = written.get(&table).and_then(|t| t.get(&key)) {
-            let place = Operand { path: w.path.clone(), line: w.line, column: w.column, pointer: w.pointer.clone(), ..operand.clone() };
+            let (path, pointer, sha256) = (w.path.clone(), w.pointer.clone(), w.sha256.clone());
+            let place = Operand { path, line: w.line, column: w.column, pointer, sha256, ..operand.clone() };
             *operand = place;
         }
         operand.label = if key.is_empty() { format!("a row of {table}") } else { spoken_key(&key) };

@@ -50,11 +50,12 @@ pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option
         run(request, outcome, hook, &|| !already && request.interrupted.load(Ordering::Relaxed));
     }
     outcome.recount();
-    if let Some(store) = store {
+    let mut store = store;
+    if let Some(store) = store.as_deref_mut() {
         record_again(outcome, store);
     }
     if let Some(folder) = folder.filter(|_| outcome.report.is_some())
-        && let Err(stop) = report::write(folder, outcome)
+        && let Err(stop) = report::write(folder, outcome, store, &request.form)
     {
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

@@ -8,10 +8,10 @@ use crate::assemble::{
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Severity};
 use crate::job::{Job, OnStale};
-use crate::load::{From, delete_stale, load};
+use crate::load::{From, Stages, delete_stale, load};
 use crate::migrate::{self, Step};
 use crate::reconcile::rent;
-use crate::report::Outcome;
+use crate::report::{Outcome, gather};
 use crate::store::{Run, Stale, Store};
 use crate::table::{Canonical, Kind, Row, Table};
 use jiff::Timestamp;
@@ -49,7 +49,7 @@ pub(super) fn load_and_check(
     let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().canonical();
     let whole = !matches!(request.command, Command::Replay(_));
     let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry };
-    let mut loader = Loader { request, archive, run, outcome, stale: Vec::new() };
+    let mut loader = Loader { request, archive, run, outcome, stale: Vec::new(), stages: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
         loader.load(store, &tables::tenant(), &[], tenants.into_iter().map(Ok))?;
     } else {
@@ -83,16 +83,18 @@ pub(super) fn load_and_check(
         }
     }
     loader.delete_stale(store)?;
+    let stages = std::mem::take(&mut loader.stages);
     sources::mark_duplicates(outcome);
     request.progress.phase("checks", 0);
     if crate::parse::blocked(&outcome.findings) {
-        return declared_checks_not_run(job, outcome);
+        declared_checks_not_run(job, outcome)?;
+        return gather(archive, None, outcome, &calculations, Vec::new());
     }
     let found = checks::declared(job, store, &calculations, id)?;
     outcome.checks.extend(found);
     outcome.checks.extend(migrate::verify(store, steps)?);
     checks::passed_on(job, outcome);
-    Ok(())
+    gather(archive, Some(store), outcome, &calculations, stages)
 }
 
 /// What can be checked when the files must not be loaded; the rest is said not to have run.
@@ -104,7 +106,8 @@ pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome:
         outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
     }
     sources::mark(outcome, &calculations);
-    declared_checks_not_run(archive.job, outcome)
+    declared_checks_not_run(archive.job, outcome)?;
+    gather(archive, None, outcome, &calculations, Vec::new())
 }
 
 const MEND_FIRST: &str = "the files must be mended first";
@@ -152,6 +155,8 @@ struct Loader<'a> {
     outcome: &'a mut Outcome,
     /// The rows of each table that no file states any more.
     stale: Vec<(Table, Vec<Stale>)>,
+    /// The control totals of each table.
+    stages: Vec<Stages>,
 }
 
 impl Loader<'_> {
@@ -178,6 +183,7 @@ impl Loader<'_> {
         self.outcome.tables.insert(table.name.to_string(), loaded.counts);
         self.outcome.checks.push(loaded.check);
         self.outcome.findings.extend(loaded.findings);
+        self.stages.push(loaded.stages);
         if !loaded.stale.is_empty() {
             self.stale.push((table.clone(), loaded.stale));
         }

@@ -32,12 +32,13 @@ use crate::migrate::{Step, read_steps};
 use crate::parse;
 use crate::preflight::{self, Intent};
 use crate::quarantine;
-use crate::report::{self, Outcome, RunStatus, now};
+use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{Lock, Store, Target};
 pub use around::Guard;
 pub use migrate::Way;
 pub use plan::Plan;
 use record::{record, record_again, record_failure, record_files};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub root: PathBuf,
     /// The report's folder, when the user named one.
     pub report: Option<PathBuf>,
+    /// What is written of it.
+    pub form: Form,
     /// Set when the user asks to stop.
     pub interrupted: &'a AtomicBool,
     /// Told how far the run is.
@@ -139,6 +142,7 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     outcome.run.root = request.root.display().to_string();
     outcome.run.job_sha256.clone_from(&job.sha256);
     outcome.run.currency.clone_from(&job.currency);
+    outcome.account.parameters = parameters(request);
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
         outcome.run.finished_at = now();
@@ -146,6 +150,13 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     }
     request.progress.done();
     outcome
+}
+
+/// How the run was called, as far as it matters to what it found.
+fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {
+    let replay = if let Command::Replay(run) = request.command { Some(run.to_string()) } else { None };
+    let root = Some(request.root.display().to_string());
+    [("root", root), ("replay", replay)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
@@ -195,8 +206,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
         sources::nothing_written(outcome);
         record_failure(outcome, &mut store);
     }
-    outcome.run.finished_at = now();
-    if let Err(stop) = report::write(&folder, outcome) {
+    if let Err(stop) = report::write(&folder, outcome, Some(&mut store), &request.form) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

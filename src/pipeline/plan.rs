@@ -112,7 +112,7 @@ pub(super) fn of_run(request: &Request<'_>, outcome: &mut Outcome) -> Result<Opt
         let guard = Guard { copies: dir.path().to_owned(), ..Guard::default() };
         let (job, command, root, report) = (request.job, request.command.clone(), request.root.clone(), None);
         let (interrupted, progress) = (request.interrupted, request.progress);
-        let request = Request { job, command, target, root, report, interrupted, progress, guard };
+        let request = Request { job, command, target, root, report, form: request.form.clone(), interrupted, progress, guard };
         return on_copy(&request, outcome, &mut store, &files);
     }
     let mut store = Store::read(&request.target)?;

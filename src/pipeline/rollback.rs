@@ -7,7 +7,7 @@ use crate::backup::record_of;
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
-use crate::report::{self, Outcome, RunStatus, now};
+use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{Fingerprint, Lock, PastRun, Scope, Store, Target};
 use crate::undo;
 use std::path::{Path, PathBuf};
@@ -81,8 +81,7 @@ pub fn roll_back(request: &Rollback<'_>) -> Result<Outcome> {
         outcome.tables.clear();
         record_failure(&mut outcome, &mut store);
     }
-    outcome.run.finished_at = now();
-    if let Err(stop) = report::write(&folder, &outcome) {
+    if let Err(stop) = report::write(&folder, &outcome, Some(&mut store), &Form::default()) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }
@@ -115,6 +114,7 @@ fn for_hooks<'a>(request: &Rollback<'a>, job: &'a Job) -> Request<'a> {
         target: request.target.clone(),
         root: PathBuf::new(),
         report: request.report.clone(),
+        form: Form::default(),
         interrupted: request.interrupted,
         progress: request.progress,
         guard: Guard::default(),

@@ -91,6 +91,7 @@ pub(super) fn mark_duplicates(outcome: &mut Outcome) {
 
 /// Nothing was written: what would have been loaded was not. The counts of reading stay as evidence.
 pub(super) fn nothing_written(outcome: &mut Outcome) {
+    crate::report::rolled_back(&mut outcome.account);
     for counts in outcome.tables.values_mut() {
         (counts.inserted, counts.updated, counts.deleted) = (0, 0, 0);
     }

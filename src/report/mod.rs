@@ -1,26 +1,42 @@
 //! The outcome of a run: the one model that the JSON, the text and later reports are written from.
 
+mod account;
 mod cache;
 mod clock;
+mod conclude;
+mod csv;
+mod form;
+mod formulas;
+mod gather;
 mod hooks;
+mod html;
 mod junit;
 mod layout;
+mod markdown;
 mod metrics;
 mod preflight;
 mod rehearsal;
+mod rows;
 mod safety;
+mod sheets;
 mod since;
 mod text;
+mod words;
 mod write;
+mod xlsx;
 
+pub use account::{Account, Change, Changes, ControlTotal, Formula, Mapping, Monthly, RejectedRecord, Rejects, Superseded};
 pub use clock::seconds;
+pub use csv::inert;
+pub use form::{Form, Format, Lang};
+pub use gather::{gather, rolled_back};
 pub use hooks::{HookOutcome, HookOutput, HookStatus};
 pub use junit::junit;
 pub use metrics::metrics;
 pub use rehearsal::{BackupOutcome, Rehearsal, Sample, TableChange, WayBack};
 pub use since::{Difference, Kind, Past, SinceLast};
 pub use text::{Style, finding_text, text};
-pub use write::{claim_folder, put_in_place, report_file, write};
+pub use write::{claim_folder, json, put_in_place, report_file, write};
 
 use crate::cache::CacheOutcome;
 use crate::error::Stop;
@@ -73,6 +89,9 @@ pub struct Outcome {
     pub caches: Vec<CacheOutcome>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
+    /// What an auditor asks beyond that: totals, rules, superseded versions, refused records, changes, quoted lines.
+    #[serde(default)]
+    pub account: Account,
     /// Who stands for the run, by a signature over its digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
@@ -259,6 +278,7 @@ impl Outcome {
             caches: Vec::new(),
             assumptions: Vec::new(),
             signatures: Vec::new(),
+            account: Account { by: crate::store::who(), ..Account::default() },
             backup: None,
             rehearsal: None,
             looked_again: None,

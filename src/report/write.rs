@@ -1,7 +1,14 @@
-//! Writes a report folder (`report.json` and `report.txt`, both from the one model), and files for other programs.
+//! Writes a report folder (all from the one model: `index.html`, `report.json`, `report.txt`, and what else is asked for), and
+//! files for other programs.
 
-use super::{Outcome, Style, text};
+use super::csv::CsvFolder;
+use super::form::{Form, Format};
+use super::html::html;
+use super::markdown::markdown;
+use super::xlsx::Book;
+use super::{Outcome, Style, sheets, text};
 use crate::error::{Result, Stop, io_words};
+use crate::store::Store;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -34,12 +41,12 @@ pub fn claim_folder(named: Option<&Path>, job: &str, run: i64) -> Result<PathBuf
 
 /// The path of the report for people within a folder.
 pub fn report_file(folder: &Path) -> PathBuf {
-    folder.join("report.txt")
+    folder.join("index.html")
 }
 
-/// Writes the reports into a folder.
-pub fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
-    let put = |name: &str, content: String| {
+/// Writes the reports into a folder; with the rows that the database holds, where it can be asked.
+pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, form: &Form) -> Result<()> {
+    let put = |name: &str, content: &str| {
         let path = folder.join(name);
         std::fs::write(&path, content).map_err(|e| {
             Stop::usage(
@@ -48,9 +55,32 @@ pub fn write(folder: &Path, outcome: &Outcome) -> Result<()> {
             )
         })
     };
-    let json = serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n";
-    put("report.json", json)?;
-    put("report.txt", text(outcome, Style::plain()))
+    let json = json(outcome);
+    put("report.json", &json)?;
+    put("report.txt", &text(outcome, Style::plain()))?;
+    put("index.html", &html(outcome, store.as_deref_mut(), form.lang, &json)?)?;
+    for format in &form.more {
+        match format {
+            Format::Html | Format::Json | Format::Text => {}
+            Format::Md => put("report.md", &markdown(outcome, form.lang)?)?,
+            Format::Csv => {
+                let mut tables = CsvFolder::new(&folder.join("csv"))?;
+                sheets::write(outcome, store.as_deref_mut(), form.lang, &mut tables)?;
+                tables.close()?;
+            }
+            Format::Xlsx => {
+                let mut book = Book::new(outcome);
+                sheets::write(outcome, store.as_deref_mut(), form.lang, &mut book)?;
+                book.close(&folder.join("report.xlsx"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The model, as it is written into a file.
+pub fn json(outcome: &Outcome) -> String {
+    serde_json::to_string_pretty(outcome).unwrap_or_default() + "\n"
 }
 
 /// Writes a file that another program reads at any moment: the whole of it or the one before, never a part. Everybody may

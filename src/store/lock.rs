@@ -174,9 +174,8 @@ struct Holder {
 
 impl Holder {
     fn ourselves(doing: &str) -> Holder {
-        let user = this_user();
         let process = rustix::process::getpid().as_raw_nonzero().get();
-        Holder { process, user: word(&user, 10), host: this_host(), doing: doing.to_owned() }
+        Holder { process, user: word(&this_user(), 10), host: this_host(), doing: doing.to_owned() }
     }
 
     /// In so many bytes at most: what does not fit of the job's name is cut. PostgreSQL shows nothing but ASCII there.

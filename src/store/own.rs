@@ -76,6 +76,8 @@ pub struct Written {
     pub pointer: Option<String>,
     /// What it was derived from.
     pub derived: Option<String>,
+    /// SHA-256 of the file.
+    pub sha256: Option<String>,
 }
 
 impl Store {
@@ -239,17 +241,35 @@ impl Store {
                 marks.join(", ")
             );
             let binds: Vec<Option<&str>> = std::iter::once(table).chain(chunk.iter().copied()).map(Some).collect();
-            for mut row in self.select(&["c.row_key", "f.path", "c.line", "c.\"column\"", "c.pointer", "c.derived"], &from, &binds)? {
+            for mut row in
+                self.select(&["c.row_key", "f.path", "c.line", "c.\"column\"", "c.pointer", "c.derived", "f.sha256"], &from, &binds)?
+            {
                 let mut take = |i: usize| row[i].take();
                 let Some(key) = take(0) else { continue };
                 let count = |text: Option<String>| text.and_then(|t| t.parse().ok());
                 found.insert(
                     key,
-                    Written { path: take(1), line: count(take(2)), column: count(take(3)), pointer: take(4), derived: take(5) },
+                    Written {
+                        path: take(1),
+                        line: count(take(2)),
+                        column: count(take(3)),
+                        pointer: take(4),
+                        derived: take(5),
+                        sha256: take(6),
+                    },
                 );
             }
         }
         Ok(found)
+    }
+
+    /// The columns of a table's natural key, as the last load recorded them.
+    pub fn recorded_key(&mut self, table: &str) -> Result<Vec<String>> {
+        let from = "FROM tieout_written WHERE table_name = $1 ORDER BY run_id DESC LIMIT 1";
+        let rows = self.select(&["row_key"], from, &[Some(table)])?;
+        let recorded = rows.into_iter().next().and_then(|mut r| r[0].take()).unwrap_or_default();
+        let keys: Vec<(String, serde_json::Value)> = serde_json::from_str(&recorded).unwrap_or_default();
+        Ok(keys.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Inserts rows of texts, many a statement; columns say what they stand for.

@@ -1,0 +1,122 @@
+//! Control totals of a load: the number of rows, the sum of each number, and a hash total, first of what the files state, then
+//! of what counts of it, then of the same rows read back from the database. All of them are the same in any order of the rows.
+
+use crate::digest::sha256_number;
+use crate::error::Result;
+use crate::store::Store;
+use crate::table::{Canonical, Column, Kind, Role, Row, Table};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use tieout_parsers::{Decimal, exact_decimal};
+
+/// Totals over rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// How many rows.
+    pub rows: usize,
+    /// The sum of each number column; `None` once it has more digits than can be kept.
+    pub sums: BTreeMap<String, Option<Decimal>>,
+    /// The sum of the digests of all rows, each over every compared value; `None` where it was not taken.
+    pub hash: Option<u64>,
+}
+
+/// The totals of a table in the course of a load.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stages {
+    /// The table.
+    pub table: String,
+    /// The whole table before.
+    pub opening: Option<Totals>,
+    /// What the files state.
+    pub stated: Totals,
+    /// What is written or compared of it.
+    pub counted: Option<Totals>,
+    /// The same rows, read back.
+    pub read_back: Option<Totals>,
+}
+
+impl Totals {
+    /// Takes in a number, where the text is one.
+    pub fn add(&mut self, column: &str, text: Option<&str>) {
+        let Some(number) = text.and_then(exact_decimal) else { return };
+        match self.sums.get_mut(column) {
+            Some(sum) => *sum = sum.and_then(|s| s.checked_add(number)),
+            None => drop(self.sums.insert(column.to_owned(), Some(number))),
+        }
+    }
+
+    /// Nothing, of columns.
+    pub fn of<'c>(columns: impl IntoIterator<Item = &'c str>) -> Totals {
+        Totals { sums: columns.into_iter().map(|c| (c.to_owned(), Some(Decimal::ZERO))).collect(), ..Totals::default() }
+    }
+
+    /// The figures by name, as they are written.
+    pub fn figures(&self) -> BTreeMap<String, String> {
+        let sums = self.sums.iter().filter_map(|(column, sum)| Some((column.clone(), sum.as_ref()?.canonical())));
+        let hash = self.hash.map(|hash| ("hash".to_owned(), format!("{hash:016x}")));
+        sums.chain([("rows".to_owned(), self.rows.to_string())]).chain(hash).collect()
+    }
+
+    fn row<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<String>)>) {
+        self.rows += 1;
+        let mut all = String::new();
+        for (column, text) in values {
+            let text = text.map(|t| column.kind.canonical(&t));
+            if column.kind == Kind::Number {
+                self.add(&column.name, text.as_deref());
+            }
+            // Lengths keep two columns apart, whatever stands in them.
+            let length = text.as_ref().map_or("-".to_owned(), |t| t.len().to_string());
+            [&*column.name, ":", &length, ":", text.as_deref().unwrap_or_default(), "\n"].iter().for_each(|part| all.push_str(part));
+        }
+        self.hash = Some(self.hash.unwrap_or_default().wrapping_add(sha256_number(all)));
+    }
+}
+
+/// The columns of a table that are summed.
+pub(super) fn numbers(table: &Table) -> impl Iterator<Item = &str> {
+    table.with(&[Role::Key, Role::Data]).filter(|(_, c)| c.kind == Kind::Number).map(|(_, c)| &*c.name)
+}
+
+/// Rows on their way, counted as they pass.
+pub(super) fn passing<'t>(
+    table: &'t Table,
+    rows: impl Iterator<Item = Result<Row>> + 't,
+    into: &'t RefCell<Totals>,
+) -> impl Iterator<Item = Result<Row>> + 't {
+    let columns: Vec<(usize, &Column)> = table.with(&[Role::Key, Role::Data]).filter(|(_, c)| c.kind == Kind::Number).collect();
+    rows.inspect(move |row| {
+        let Ok(row) = row else { return };
+        let mut totals = into.borrow_mut();
+        totals.rows += 1;
+        columns.iter().for_each(|(at, column)| totals.add(&column.name, row.values[*at].as_deref()));
+    })
+}
+
+impl Stages {
+    /// A row of the stage, and as the database gives it back.
+    pub(super) fn pair(&mut self, columns: &[(&Column, Option<String>, Option<String>)]) {
+        let compared = || columns.iter().filter(|(c, ..)| matches!(c.role, Role::Key | Role::Data));
+        let (counted, back) = (self.counted.get_or_insert_default(), self.read_back.get_or_insert_default());
+        counted.row(compared().map(|(c, staged, _)| (*c, staged.clone())));
+        back.row(compared().map(|(c, _, held)| (*c, held.clone())));
+    }
+}
+
+/// The totals of a whole table, as the database holds it.
+pub fn whole<'c>(store: &mut Store, table: &str, columns: impl IntoIterator<Item = &'c str>) -> Result<Totals> {
+    let columns: Vec<&str> = columns.into_iter().collect();
+    let mut totals = Totals::of(columns.iter().copied());
+    let shape = store.table_shape(table)?;
+    // A table without numbers is counted by whatever column comes first.
+    let first = shape.as_ref().and_then(|s| s.kept().next()).map(|c| c.name.clone());
+    let read: Vec<&str> = if columns.is_empty() { first.as_deref().into_iter().collect() } else { columns.clone() };
+    store.column_texts(table, &read, |row| {
+        totals.rows += 1;
+        for (column, text) in columns.iter().zip(&row) {
+            totals.add(column, text.as_deref());
+        }
+        Ok(())
+    })?;
+    Ok(totals)
+}

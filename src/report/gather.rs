@@ -1,0 +1,359 @@
+//! Fills the account of a run: from the job, the files and, within the transaction, the database. Nothing is decided here; a
+//! control total that does not foot is a finding.
+
+use super::account::{Account, Change, Changes, ControlTotal, Mapping, Monthly, RejectedRecord, Rejects, Superseded};
+use super::{Outcome, formulas};
+use crate::assemble::{Archive, Calculation, Standing, period_rule, tables};
+use crate::error::Result;
+use crate::evidence::{Finding, Severity};
+use crate::job::{Job, Source, Versions};
+use crate::load::{Stages, Totals, whole};
+use crate::parse;
+use crate::store::{Logged, Store};
+use crate::table::{Canonical, Kind, spoken_key};
+use std::collections::{BTreeMap, BTreeSet};
+use tieout_parsers::{Decimal, exact_decimal};
+
+/// How many changes and rejects the JSON lists.
+const LISTED: usize = 1000;
+/// How many sums by month are kept.
+const CELLS: usize = 5000;
+/// How many rows of each table have the lines quoted that they come from.
+const QUOTED_ROWS: usize = 1000;
+/// How many characters of a refused record are shown.
+const SHOWN: usize = 500;
+
+/// Everything that can be told of a run; of the database too, when the run got as far as that. `stages` are the totals of the
+/// tables that were loaded.
+pub fn gather(
+    archive: Archive<'_>,
+    store: Option<&mut Store>,
+    outcome: &mut Outcome,
+    calculations: &[Calculation<'_>],
+    stages: Vec<Stages>,
+) -> Result<()> {
+    let job = archive.job;
+    outcome.account.mapping = job.sources.iter().map(|s| mapping(job, s)).collect();
+    outcome.account.formulas = formulas::all(job, &outcome.checks);
+    outcome.account.superseded = superseded(calculations);
+    outcome.account.rejects = rejects(archive, &outcome.findings);
+    let mut places = Places { of: outcome.sources.iter().map(|s| (s.path.clone(), s.sha256.clone())).collect(), wanted: BTreeMap::new() };
+    for operand in outcome.checks.iter().flat_map(|c| &c.operands) {
+        places.add(operand.path.as_deref(), operand.sha256.as_deref(), operand.line, operand.column);
+    }
+    if let Some(store) = store {
+        let run = outcome.run.id.unwrap_or_default();
+        let account = &mut outcome.account;
+        account.changes = changes(store, run)?;
+        for stages in stages {
+            let (figures, found) = control_totals(store, run, stages)?;
+            account.controls.extend(figures);
+            outcome.findings.extend(found);
+        }
+        months(store, account, &outcome.tables.keys().map(String::as_str).collect())?;
+        for table in outcome.tables.keys() {
+            store.imported(&job.name, run, table, QUOTED_ROWS, |row| {
+                if let Some(last) = row.changes.last() {
+                    places.add(last.path.as_deref(), last.sha256.as_deref(), last.line, last.column);
+                }
+                Ok(())
+            })?;
+        }
+    }
+    outcome.account.quotes = parse::lines(job, archive.files, archive.read, &places.wanted);
+    outcome.account.limitations = limitations(outcome);
+    Ok(())
+}
+
+/// Nothing was written: what the account says of the database did not come to stand.
+pub fn rolled_back(account: &mut Account) {
+    for total in &mut account.controls {
+        (total.closing, total.foots) = (total.opening.clone(), None);
+        (total.added, total.corrected, total.removed, total.read_back) = (None, None, None, None);
+    }
+    account.changes = Changes::default();
+}
+
+/// Places whose lines are wanted, of files as they are now: path, then line, then column.
+struct Places {
+    of: BTreeMap<String, String>,
+    wanted: BTreeMap<String, BTreeMap<usize, usize>>,
+}
+
+impl Places {
+    fn add(&mut self, path: Option<&str>, sha256: Option<&str>, line: Option<usize>, column: Option<usize>) {
+        let (Some(path), Some(line)) = (path, line) else { return };
+        // Another state of the file has other things on that line.
+        if self.of.get(path).is_some_and(|now| sha256.is_none_or(|sha256| sha256 == now)) {
+            self.wanted.entry(path.to_owned()).or_default().entry(line).or_insert(column.unwrap_or(1));
+        }
+    }
+}
+
+fn mapping(job: &Job, source: &Source) -> Mapping {
+    let mut rules = Vec::new();
+    let declared = source.table.and_then(|at| job.tables.get(at));
+    let tables = match (declared, source.format.name()) {
+        (Some(declared), _) => vec![declared.table.name.to_string()],
+        (None, "rent-history-json") => {
+            let versions = match source.versions {
+                Versions::Latest => "the highest version of a month counts",
+                Versions::All => "every version is kept",
+            };
+            rules.extend([versions.to_owned(), format!("the ledger month is {}", period_rule(source.period))]);
+            vec!["RentLedger".to_owned(), "RentConfig".to_owned()]
+        }
+        (None, "electricity-bills-text") => vec!["ElectricityBill".to_owned(), "RentConfig".to_owned()],
+        _ => Vec::new(),
+    };
+    if let Some(declared) = declared {
+        rules.extend(source.fields.iter().map(|f| format!("{}.{} is {}", declared.table.name, f.name, f.from)));
+        rules.push(format!(
+            "the key is {}",
+            declared.table.with(&[crate::table::Role::Key]).map(|(_, c)| &*c.name).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    for exclude in &source.exclude {
+        rules.push(format!("{} is left out: {}", exclude.file, exclude.reason));
+    }
+    if let Some(budget) = &source.budget {
+        rules.push(format!("up to {} refused records may be set aside: {}", budget.rows, budget.because));
+    }
+    Mapping { source: source.name.clone(), format: source.format.name().to_owned(), files: source.files.clone(), tables, rules }
+}
+
+/// What each superseded version came to, against what counts.
+fn superseded(calculations: &[Calculation<'_>]) -> Vec<Superseded> {
+    let sum = |c: &Calculation<'_>| c.rent.shares.iter().fold(Decimal::ZERO, |sum, share| sum.saturating_add(share.amount.0));
+    let mut found = Vec::new();
+    let mut families: BTreeMap<usize, Vec<&Calculation<'_>>> = BTreeMap::new();
+    for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
+        families.entry(calculation.family).or_default().push(calculation);
+    }
+    for mut versions in families.into_values() {
+        versions.sort_by_key(|c| std::cmp::Reverse(c.rent.version));
+        let Some(counts) = versions.first().copied().filter(|c| c.standing == Standing::Current) else { continue };
+        for pair in versions.windows(2).filter(|pair| pair[1].standing == Standing::Superseded) {
+            let (after, before) = (sum(counts), sum(pair[1]));
+            found.push(Superseded {
+                path: pair[1].path.to_owned(),
+                by: counts.path.to_owned(),
+                month: counts.rent.label.to_string(),
+                before: before.canonical(),
+                after: after.canonical(),
+                effect: after.saturating_sub(before).canonical(),
+                step: sum(pair[0]).saturating_sub(before).canonical(),
+            });
+        }
+    }
+    found.sort_by(|a, b| (&a.month, &a.path).cmp(&(&b.month, &b.path)));
+    found
+}
+
+fn rejects(archive: Archive<'_>, findings: &[Finding]) -> Rejects {
+    let all = || archive.read.iter().flatten().map(|read| &read.parsed);
+    let each = || all().flat_map(|p| &p.rejects);
+    let worth = each().filter_map(|r| r.worth).fold(Decimal::ZERO, |sum, worth| sum.saturating_add(worth.abs()));
+    let listed = findings.iter().filter_map(|finding| {
+        let reject = finding.reject.as_ref()?;
+        let raw = String::from_utf8_lossy(&reject.raw);
+        let cut = raw.chars().count() > SHOWN;
+        Some(RejectedRecord {
+            path: finding.path.clone().unwrap_or_default(),
+            line: reject.span.line,
+            lines: reject.lines,
+            code: finding.code.clone(),
+            message: finding.message.clone(),
+            worth: reject.worth.map(|w| w.canonical()),
+            raw: raw.chars().take(SHOWN).chain(cut.then_some('…')).collect(),
+            quarantined: finding.severity != Severity::Error,
+        })
+    });
+    Rejects {
+        count: all().map(|p| p.refused).sum(),
+        worth: worth.canonical(),
+        unvalued: each().filter(|r| r.worth.is_none()).count(),
+        listed: listed.take(LISTED).collect(),
+    }
+}
+
+fn changes(store: &mut Store, run: i64) -> Result<Changes> {
+    let counts = store.logged_counts(run)?;
+    let mut listed = Vec::new();
+    store.logged(run, false, Some(LISTED), |table, key, logged| {
+        listed.push(change(table, &key, logged));
+        Ok(())
+    })?;
+    Ok(Changes { counts, listed })
+}
+
+/// A recorded change, as it is shown.
+pub(super) fn change(table: String, key: &str, logged: Logged) -> Change {
+    let read = |text: Option<String>| text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+    let position = logged.line.zip(logged.column);
+    let place = logged.path.map(|path| crate::evidence::place(&path, position, logged.pointer.as_deref()));
+    let (run, operation, key) = (logged.run, logged.operation, spoken_key(key));
+    Change { run, table, key, operation, before: read(logged.before), after: read(logged.after), place }
+}
+
+/// The figures of a table from the files to its closing, and what does not foot.
+fn control_totals(store: &mut Store, run: i64, stages: Stages) -> Result<(Vec<ControlTotal>, Vec<Finding>)> {
+    let table = stages.table;
+    let columns: Vec<String> = stages.stated.sums.keys().cloned().collect();
+    let closing = whole(store, &table, columns.iter().map(String::as_str))?;
+    let mut moved = [(); 3].map(|()| Totals::of(columns.iter().map(String::as_str)));
+    store.logged_of(run, &table, |logged| {
+        let [added, corrected, removed] = &mut moved;
+        let read = |text: &Option<String>| -> BTreeMap<String, Option<String>> {
+            text.as_deref().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default()
+        };
+        match logged.operation.as_str() {
+            "insert" => count(added, &read(&logged.after), false),
+            "delete" => count(removed, &read(&logged.before), false),
+            "update" => {
+                // A revision changes what rows come to, not how many there are.
+                let rows = corrected.rows;
+                count(corrected, &read(&logged.before), true);
+                count(corrected, &read(&logged.after), false);
+                corrected.rows = rows;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let text = |totals: Option<&Totals>, figure: &str| totals.and_then(|t| t.figures().remove(figure));
+    let figures = ["rows".to_owned()].into_iter().chain(columns).chain(["hash".to_owned()]);
+    let (mut controls, mut findings) = (Vec::new(), Vec::new());
+    for figure in figures {
+        let mut total = ControlTotal { table: table.clone(), figure: figure.clone(), ..ControlTotal::default() };
+        total.counted = text(stages.counted.as_ref(), &figure);
+        total.read_back = text(stages.read_back.as_ref(), &figure);
+        if figure != "hash" {
+            total.stated = text(Some(&stages.stated), &figure);
+            total.opening = text(stages.opening.as_ref(), &figure);
+            let [added, corrected, removed] = &moved;
+            (total.added, total.corrected, total.removed) =
+                (text(Some(added), &figure), text(Some(corrected), &figure), text(Some(removed), &figure));
+            total.closing = text(Some(&closing), &figure);
+        } else if total.counted.is_none() {
+            continue;
+        }
+        total.foots = foots(&total);
+        if total.foots == Some(false) {
+            findings.push(does_not_foot(&total));
+        }
+        controls.push(total);
+    }
+    Ok((controls, findings))
+}
+
+fn count(totals: &mut Totals, row: &BTreeMap<String, Option<String>>, away: bool) {
+    totals.rows += 1;
+    let columns: Vec<String> = totals.sums.keys().cloned().collect();
+    for column in columns {
+        let Some(text) = row.get(&column).and_then(Option::as_deref) else { continue };
+        let turned = exact_decimal(text).filter(|_| away).map(|n| (-n).canonical());
+        totals.add(&column, Some(turned.as_deref().unwrap_or(text)));
+    }
+}
+
+/// Whether a figure's stages agree, as far as they are known.
+fn foots(total: &ControlTotal) -> Option<bool> {
+    let back = total.counted.as_ref().zip(total.read_back.as_ref()).map(|(counted, back)| counted == back);
+    if total.figure == "hash" {
+        return back;
+    }
+    let number = |text: &Option<String>| text.as_deref().and_then(exact_decimal);
+    let sides = [&total.opening, &total.added, &total.corrected, &total.removed, &total.closing].map(number);
+    let [Some(opening), Some(added), Some(corrected), Some(removed), Some(closing)] = sides else { return back };
+    let sum = opening.checked_add(added).and_then(|s| s.checked_add(corrected)).and_then(|s| s.checked_sub(removed));
+    Some(sum == Some(closing) && back != Some(false))
+}
+
+fn does_not_foot(total: &ControlTotal) -> Finding {
+    let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+    let message = format!(
+        "{} of {}: {} before, {} added, {} corrected and {} taken away do not make {}",
+        total.figure,
+        total.table,
+        side(&total.opening),
+        side(&total.added),
+        side(&total.corrected),
+        side(&total.removed),
+        side(&total.closing)
+    );
+    let hint = "something else writes to the table when we do, such as a trigger: look at what it changed";
+    Finding::warning("does-not-foot", message, hint)
+}
+
+/// The sums by month of the tables of the main job.
+fn months(store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> Result<()> {
+    let mut cells: BTreeMap<(&str, String, String), (usize, Option<Decimal>)> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    if loaded.contains("RentLedger") && store.has_table("Tenant")? {
+        store.column_texts("Tenant", &["id", "name"], |mut row| {
+            names.insert(row[0].take().unwrap_or_default(), row[1].take().unwrap_or_default());
+            Ok(())
+        })?;
+    }
+    let (ledger, bills, config) = (tables::ledger().name, tables::electricity_bill().name, tables::config().name);
+    let wanted = [
+        (&ledger, ["period", "tenantId", "amountDue"]),
+        (&bills, ["billPeriod", "provider", "amount"]),
+        (&config, ["period", "key", "value"]),
+    ];
+    let mut left_out = false;
+    for (table, columns) in wanted.into_iter().filter(|(table, _)| loaded.contains(&***table)) {
+        if store.table_shape(table)?.is_none_or(|shape| columns.iter().any(|c| shape.column(c).is_none())) {
+            continue;
+        }
+        store.column_texts(table, &columns, |mut row| {
+            let month = row[0].take().map(|t| Kind::Date.canonical(&t)).and_then(|t| t.get(..7).map(str::to_owned));
+            let of = row[1].take().unwrap_or_default();
+            let of = names.get(&of).filter(|_| **table == *ledger).cloned().unwrap_or(of);
+            let (Some(month), Some(amount)) = (month, row[2].take().and_then(|t| exact_decimal(&t))) else { return Ok(()) };
+            let at = (&**table, month, of);
+            if cells.len() >= CELLS && !cells.contains_key(&at) {
+                left_out = true;
+                return Ok(());
+            }
+            let cell = cells.entry(at).or_insert((0, Some(Decimal::ZERO)));
+            *cell = (cell.0 + 1, cell.1.and_then(|s| s.checked_add(amount)));
+            Ok(())
+        })?;
+    }
+    account.monthly = cells
+        .into_iter()
+        .map(|((table, month, of), (rows, sum))| Monthly { table: table.to_owned(), month, of, rows, sum: sum.map(|s| s.canonical()) })
+        .collect();
+    let months: BTreeSet<&String> = account.monthly.iter().map(|m| &m.month).collect();
+    (account.from, account.to) = (months.first().map(|m| (*m).clone()), months.last().map(|m| (*m).clone()));
+    if left_out {
+        account.limitations.push(format!("the pictures show the first {CELLS} sums by month; the checks are over all of them"));
+    }
+    Ok(())
+}
+
+/// What was not tested.
+fn limitations(outcome: &Outcome) -> Vec<String> {
+    use crate::evidence::Status;
+    let mut said = outcome.account.limitations.clone();
+    let count = |status: Status| outcome.checks.iter().filter(|c| c.status == status).count();
+    for (n, words) in [
+        (count(Status::Derived), "comparisons prove nothing: the value compared with was derived from the same rows"),
+        (count(Status::NotRun), "checks were not run"),
+        (count(Status::MissingExpected), "figures have nothing to be compared with"),
+    ] {
+        if n > 0 {
+            said.push(format!("{n} {words}"));
+        }
+    }
+    let left_out = outcome.sources.iter().filter(|s| s.status == "excluded").count();
+    if left_out > 0 {
+        said.push(format!("{left_out} files were left out on purpose, each with a reason, and their contents were not tested"));
+    }
+    said.push(
+        "that the files say what happened was not tested: they are taken as they are, and their hashes say which ones they were".to_owned(),
+    );
+    said
+}

@@ -1,0 +1,105 @@
+//! The report as one HTML file: nothing is fetched, and no script runs but the page's own, whose hash the page states. The
+//! conclusion comes first, in words. What stands in files gets in through `escape` alone. A section is a function in `parts`;
+//! what a later version adds (a sample, signatures) gets one there, before the sign-off.
+
+mod charts;
+mod data;
+mod escape;
+mod parts;
+
+pub(super) use escape::visible;
+
+use super::Outcome;
+use super::form::Lang;
+use crate::digest::sha256;
+use crate::error::Result;
+use crate::store::Store;
+use data::{Files, Grid, Rows};
+use escape::{escaped, in_script};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Renders an outcome, with the rows that the database holds of it. `json` is the report.json that is signed.
+pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, json: &str) -> Result<String> {
+    let mut files = Files::default();
+    let checks = data::checks(outcome, lang, &mut files);
+    let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
+    let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
+    let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
+    let grids: Vec<&Grid> =
+        [&checks].into_iter().chain(&fixed).chain(&more).chain(rows.iter().map(|r| &r.grid)).filter(|g| g.count > 0).collect();
+    let sections = parts::all(outcome, lang, &rows, &sha256(json));
+    let mut links = String::new();
+    for section in &sections {
+        let _ = write!(links, "<li><a href=\"#{}\">{}</a></li>", section.id, escaped(&section.title));
+    }
+    let body: String = sections.iter().map(parts::Section::html).collect();
+    let mut scripts = String::new();
+    for (n, rows) in rows.iter().enumerate() {
+        let _ = writeln!(scripts, "<script type=\"application/json\" id=\"rows-{n}\">{}</script>", in_script(&rows.script));
+    }
+    let title = format!("{} · {} {}", outcome.run.job, lang.say("Run"), outcome.run.id.unwrap_or_default());
+    Ok(filled(&[
+        ("lang", lang.code().to_owned()),
+        ("version", escaped(&outcome.run.version)),
+        ("title", escaped(&title)),
+        ("style", STYLE.to_owned()),
+        ("script-hash", base64(&Sha256::digest(SCRIPT))),
+        ("skip", escaped(lang.say("Differences"))),
+        ("contents", escaped(lang.say("Contents"))),
+        ("conclusion", parts::conclusion(outcome, lang)),
+        ("links", links),
+        ("noscript", escaped(lang.say("Without JavaScript this page shows its conclusion, pictures, differences and totals; the searchable tables need it, and are also written by `tieout report --format csv`."))),
+        ("sections", body),
+        ("footer", escaped(&lang.fill("Figures are exact decimals, with a point, and in {}. Texts from files are quoted as they are; marks that cannot be seen are written as ‹U+…›.", &[&outcome.run.currency]))),
+        ("data", in_script(&data::document(outcome, lang, &files, &grids))),
+        ("rows", scripts),
+        ("script", SCRIPT.to_owned()),
+    ]))
+}
+
+/// The page with its parts; what a part says is never taken for a place of the page.
+fn filled(parts: &[(&str, String)]) -> String {
+    let mut out = String::with_capacity(PAGE.len() + parts.iter().map(|p| p.1.len()).sum::<usize>());
+    let mut rest = PAGE;
+    while let Some((before, behind)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((name, after)) = behind.split_once("}}") else { break };
+        out.push_str(parts.iter().find(|(known, _)| *known == name).map_or("", |(_, part)| part));
+        rest = after;
+    }
+    out + rest
+}
+
+/// Bytes as a browser wants a script's hash.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letters = bytes.chunks(3).flat_map(|chunk| {
+        let number = chunk.iter().chain([0u8, 0].iter()).take(3).fold(0u32, |n, b| n << 8 | u32::from(*b));
+        (0..4).map(move |n| if n <= chunk.len() { char::from(LETTERS[(number >> (18 - 6 * n)) as usize & 63]) } else { '=' })
+    });
+    letters.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_written_as_a_browser_reads_it() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn every_place_of_the_page_is_filled() {
+        let names: Vec<&str> = PAGE.split("{{").skip(1).map(|p| p.split("}}").next().unwrap()).collect();
+        let page = html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, "").unwrap();
+        assert!(names.len() > 10 && page.contains("a{{b}}") && names.iter().all(|n| !page.contains(&format!("{{{{{n}}}}}"))));
+    }
+}

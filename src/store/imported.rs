@@ -1,0 +1,186 @@
+//! What imports of ours made of the user's rows, from the change log: each row with its history, as of any run, and what one
+//! run wrote. For the report, row by row, in an order that both databases share.
+
+use super::{Store, Texts};
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+/// A row as imports of ours left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Its natural key, as recorded.
+    pub key: String,
+    /// What was written to it, the oldest first; never empty.
+    pub changes: Vec<Logged>,
+}
+
+/// A change of a row, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Logged {
+    /// The run.
+    pub run: i64,
+    /// `insert`, `update`, `adopt` or `delete`.
+    pub operation: String,
+    /// What stood there, as a JSON object of canonical texts.
+    pub before: Option<String>,
+    /// What was written.
+    pub after: Option<String>,
+    /// The file.
+    pub path: Option<String>,
+    /// Its SHA-256.
+    pub sha256: Option<String>,
+    /// Line.
+    pub line: Option<usize>,
+    /// Column.
+    pub column: Option<usize>,
+    /// JSON pointer.
+    pub pointer: Option<String>,
+    /// What it was derived from.
+    pub derived: Option<String>,
+}
+
+const COLUMNS: [&str; 11] = [
+    "c.row_key",
+    "c.run_id",
+    "c.operation",
+    "c.before",
+    "c.after",
+    "f.path",
+    "f.sha256",
+    "c.line",
+    "c.\"column\"",
+    "c.pointer",
+    "c.derived",
+];
+
+impl Store {
+    /// Whether the change log is there, in a shape that can be asked.
+    pub fn has_change_log(&mut self) -> Result<bool> {
+        Ok(self.own_steps()?.contains("own_tables_4"))
+    }
+
+    /// The rows of a table as the job's imports up to a run left them, by key, rows that were taken away left out; at most
+    /// `most` changes are read. Whether that was all.
+    pub fn imported(
+        &mut self,
+        job: &str,
+        run: i64,
+        table: &str,
+        most: usize,
+        mut each: impl FnMut(Imported) -> Result<()>,
+    ) -> Result<bool> {
+        let from = format!(
+            "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.table_name = $1 AND {} ORDER BY {}, c.id LIMIT {}",
+            self.of_standing_run(run)?,
+            if self.is_postgres() { "c.row_key COLLATE \"C\"" } else { "c.row_key" },
+            most.saturating_add(1).min(i64::MAX as usize),
+        );
+        let (mut read, mut last): (usize, Option<Imported>) = (0, None);
+        let mut give = |row: Option<Imported>| -> Result<()> {
+            match row {
+                Some(row) if row.changes.last().is_some_and(|c| c.operation != "delete") => each(row),
+                _ => Ok(()),
+            }
+        };
+        self.for_each(&COLUMNS, &from, &[Some(table), Some(&run.to_string()), Some(job)], |mut row| {
+            read += 1;
+            let key = row[0].take().unwrap_or_default();
+            let change = logged(row);
+            match &mut last {
+                Some(known) if known.key == key => known.changes.push(change),
+                _ => give(last.replace(Imported { key, changes: vec![change] }))?,
+            }
+            Ok(())
+        })?;
+        // Of the last key there may be more.
+        if read <= most {
+            give(last)?;
+        }
+        Ok(read <= most)
+    }
+
+    /// How many rows of a table the job's imports up to a run wrote.
+    pub fn imported_count(&mut self, job: &str, run: i64, table: &str) -> Result<usize> {
+        let from = format!("FROM tieout_change c WHERE c.table_name = $1 AND {}", self.of_standing_run(run)?);
+        let rows = self.select(&["count(DISTINCT c.row_key)"], &from, &[Some(table), Some(&run.to_string()), Some(job)])?;
+        Ok(super::own::number(&rows, 0).and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
+    }
+
+    /// The tables that the job's imports up to a run wrote to.
+    pub fn imported_tables(&mut self, job: &str, run: i64) -> Result<Vec<String>> {
+        // The table comes first of the bound texts, so that conditions are the same everywhere.
+        let from = format!("FROM tieout_change c WHERE coalesce($1, '') = '' AND {} GROUP BY c.table_name", self.of_standing_run(run)?);
+        let rows = self.select(&["c.table_name"], &from, &[Some(""), Some(&run.to_string()), Some(job)])?;
+        let mut names: Vec<String> = rows.into_iter().filter_map(|mut r| r[0].take()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// What a run wrote, in order: table, key, change. Without new rows, where these are not wanted.
+    pub fn logged(
+        &mut self,
+        run: i64,
+        inserts: bool,
+        most: Option<usize>,
+        mut each: impl FnMut(String, String, Logged) -> Result<()>,
+    ) -> Result<()> {
+        let columns: Vec<&str> = ["c.table_name"].into_iter().chain(COLUMNS).collect();
+        let from = format!(
+            "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.run_id = CAST($1 AS BIGINT){} ORDER BY c.id{}",
+            if inserts { "" } else { " AND c.operation <> 'insert'" },
+            most.map_or(String::new(), |most| format!(" LIMIT {most}")),
+        );
+        self.for_each(&columns, &from, &[Some(&run.to_string())], |mut row| {
+            let (table, key) = (row.remove(0).unwrap_or_default(), row[0].take().unwrap_or_default());
+            each(table, key, logged(row))
+        })
+    }
+
+    /// What a run wrote to one table.
+    pub fn logged_of(&mut self, run: i64, table: &str, mut each: impl FnMut(Logged) -> Result<()>) -> Result<()> {
+        let from = "FROM tieout_change WHERE run_id = CAST($1 AS BIGINT) AND table_name = $2 AND operation <> 'adopt'";
+        self.for_each(&["operation", "before", "after"], from, &[Some(&run.to_string()), Some(table)], |mut row| {
+            let operation = row[0].take().unwrap_or_default();
+            each(Logged { run, operation, before: row[1].take(), after: row[2].take(), ..Logged::default() })
+        })
+    }
+
+    /// How many changes a run recorded, by table and operation.
+    pub fn logged_counts(&mut self, run: i64) -> Result<BTreeMap<String, BTreeMap<String, usize>>> {
+        let from = "FROM tieout_change WHERE run_id = CAST($1 AS BIGINT) GROUP BY table_name, operation";
+        let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for mut row in self.select(&["table_name", "operation", "count(*)"], from, &[Some(&run.to_string())])? {
+            let count = row[2].take().and_then(|n| n.parse().ok()).unwrap_or_default();
+            counts.entry(row[0].take().unwrap_or_default()).or_default().insert(row[1].take().unwrap_or_default(), count);
+        }
+        Ok(counts)
+    }
+
+    /// That the change `c` is of the job (`$3`), not of a later run than `$2`, and was not undone until then.
+    fn of_standing_run(&mut self, run: i64) -> Result<String> {
+        let of = "c.run_id <= CAST($2 AS BIGINT) AND (c.run_id = CAST($2 AS BIGINT) OR c.run_id IN (SELECT r.id FROM tieout_run r WHERE r.job = $3))";
+        let later = "FROM tieout_run WHERE undone_by > CAST($1 AS BIGINT)";
+        // The index knows the rows that were never undone; most often there are no others to look for.
+        let undone_later = !self.select(&["1"], later, &[Some(&run.to_string())])?.is_empty();
+        let undone = if undone_later { "(c.undone_by IS NULL OR c.undone_by > CAST($2 AS BIGINT))" } else { "c.undone_by IS NULL" };
+        Ok(format!("{of} AND {undone}"))
+    }
+}
+
+fn logged(row: Texts) -> Logged {
+    let mut row = row.into_iter().skip(1);
+    let mut take = || row.next().flatten();
+    let count = |text: Option<String>| text.and_then(|t| t.parse().ok());
+    Logged {
+        run: take().and_then(|t| t.parse().ok()).unwrap_or_default(),
+        operation: take().unwrap_or_default(),
+        before: take(),
+        after: take(),
+        path: take(),
+        sha256: take(),
+        line: count(take()),
+        column: count(take()),
+        pointer: take(),
+        derived: take(),
+    }
+}
