@@ -11,7 +11,7 @@ use crate::evidence::{Check, Finding, Severity, Status, Subject};
 use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Stale, Store};
 use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What became of the rows of a table. read = inserted + updated + unchanged + duplicate + rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,18 +41,20 @@ impl Counts {
 
 /// What the rows of a table come from, a file each, in the order of `Run::files`.
 #[derive(Clone, Copy)]
-pub struct From<'a> {
+pub struct Files<'a> {
     /// Paths.
     pub paths: &'a [&'a str],
     /// How many rows each states for the table, where that is known beforehand.
     pub stated: &'a [Option<usize>],
+    /// The sources with records that were refused: what they state is not known as a whole.
+    pub refusing: &'a BTreeSet<&'a str>,
 }
 
 /// The load of one table.
 struct Load<'a> {
     table: &'a Table,
     run: &'a Run<'a>,
-    from: From<'a>,
+    of: Files<'a>,
     findings: Vec<Finding>,
     /// What somebody settled of earlier conflicts.
     settled: HashMap<Disputed, Accepted>,
@@ -68,12 +70,12 @@ pub fn load(
     table: &Table,
     rows: impl Iterator<Item = Result<Row>>,
     run: &Run<'_>,
-    from: From<'_>,
+    of: Files<'_>,
     how_to_create: &str,
     sound: bool,
 ) -> Result<Loaded> {
     let settled = store.resolutions(run.job, &table.name)?;
-    let mut load = Load { table, run, from, findings: Vec::new(), settled, left_away: 0 };
+    let mut load = Load { table, run, of, findings: Vec::new(), settled, left_away: 0 };
     let stage = Stage::open(store, table, how_to_create, !run.dry)?;
     let read = stage.write(store, rows, run)?;
     let lost = load.lost(store, &stage)?;
@@ -126,7 +128,7 @@ impl Load<'_> {
     /// The files of which not as many rows reached the stage as they state; gives how many files.
     fn lost(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
         let staged = stage.by_file(store)?;
-        let files = self.run.files.iter().zip(self.from.paths).zip(self.from.stated);
+        let files = self.run.files.iter().zip(self.of.paths).zip(self.of.stated);
         let pairs = files.filter_map(|((id, path), stated)| Some((path, (*stated)?, staged.get(id).copied().unwrap_or_default())));
         let before = self.findings.len();
         for (path, stated, staged) in pairs.filter(|(_, stated, staged)| stated != staged) {
@@ -161,7 +163,7 @@ impl Load<'_> {
 
     fn path(&self, row: &Staged) -> Option<&str> {
         let at = self.run.files.iter().position(|id| Some(*id) == row.file)?;
-        self.from.paths.get(at).copied()
+        self.of.paths.get(at).copied()
     }
 
     fn spoken(&self, key: &str) -> String {
