@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A file of a source, read.
+#[derive(Debug, Clone)]
 pub struct SourceFile {
     /// Index of its source in the job.
     pub source: usize,

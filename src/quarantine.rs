@@ -1,16 +1,19 @@
 //! Quarantine: records that are refused are kept as they are and not loaded, as far as the job's budget goes. And the way
 //! out of it: of a mended file, the lines that were in quarantine, once it is proved that no other line was changed.
 
+use crate::assemble::tables::electricity_bill;
+use crate::assemble::{Archive, bill_rows, declared_rows};
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop};
-use crate::evidence::{Check, Severity, Status, Subject};
+use crate::evidence::{Check, Finding, Severity, Status, Subject, place};
 use crate::job::{Budget, Job};
 use crate::parse::{FileRead, each_block};
 use crate::store::Quarantined;
-use crate::table::Canonical;
+use crate::table::{Canonical, Row, Table, spoken_key};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::thread;
 use tieout_parsers::{Decimal, Severity as Grave};
 
 /// Puts what the budgets allow into quarantine; gives a check for each, and for each file in it the digest of its other lines.
@@ -98,15 +101,73 @@ fn rest_of(job: &Job, file: &SourceFile, but: &[Range<usize>]) -> Result<String>
     Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
+/// The mended lines that other lines of the job's files contradict, those of the same file and of all others. `mended` has those
+/// lines alone, `all` every line.
+pub fn contradicted(mended: Archive<'_>, all: Archive<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (at, declared) in mended.job.tables.iter().enumerate() {
+        let found = thread::scope(|scope| {
+            let replayed = declared_rows(mended, scope, at).collect::<Result<Vec<Row>>>()?;
+            against(&declared.table, replayed, mended, declared_rows(all, scope, at), all)
+        });
+        findings.extend(found?);
+    }
+    let found = thread::scope(|scope| {
+        let replayed = bill_rows(mended, scope).collect::<Result<Vec<Row>>>()?;
+        against(&electricity_bill(), replayed, mended, bill_rows(all, scope), all)
+    });
+    findings.extend(found?);
+    Ok(findings)
+}
+
+/// Compares the replayed rows of a table with all others that have their keys.
+fn against(
+    table: &Table,
+    replayed: Vec<Row>,
+    mended: Archive<'_>,
+    others: impl Iterator<Item = Result<Row>>,
+    all: Archive<'_>,
+) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let by_key: HashMap<String, &Row> = replayed.iter().map(|row| (table.key_of(&row.values), row)).collect();
+    if by_key.is_empty() {
+        return Ok(findings);
+    }
+    for other in others {
+        let other = other?;
+        let key = table.key_of(&other.values);
+        let (Some(row), Some(there)) = (by_key.get(&key), other.origin.file.map(|i| &all.files[i])) else { continue };
+        let Some(here) = row.origin.file.map(|i| &mended.files[i]) else { continue };
+        let same_file = (here.source, &here.path) == (there.source, &there.path);
+        if same_file && here.only.iter().flatten().any(|lines| lines.contains(&other.origin.span.line)) {
+            continue; // Mended lines are compared with each other when they are loaded.
+        }
+        let spoken = format!("the {} {}", table.noun, spoken_key(&key));
+        let at = place(&there.path, Some((other.origin.span.line, other.origin.span.column)), None);
+        let (message, hint) = if table.occurrence.is_some() && same_file {
+            let message =
+                format!("{spoken} stands in the file more than once (also {at}): which of them this line is shows only in all of them");
+            (message, "import the whole job, without --replay")
+        } else if table.content_of(&other.values) != table.content_of(&row.values) {
+            (format!("{spoken} is stated twice and differently (the other is {at})"), "find out which is right, and remove the other")
+        } else {
+            continue;
+        };
+        let finding = Finding::new(Severity::Error, Subject::File, "contradiction", message, hint);
+        findings.push(finding.at(&here.path, &row.origin.span));
+    }
+    Ok(findings)
+}
+
 /// Leaves of the files those that have lines in quarantine, with these lines. Refused where another line was changed too:
 /// then it takes a whole import.
-pub fn mended(job: &Job, files: Vec<SourceFile>, run: i64, quarantined: Vec<Quarantined>) -> Result<Vec<SourceFile>> {
+pub fn mended(job: &Job, files: &[SourceFile], run: i64, quarantined: Vec<Quarantined>) -> Result<Vec<SourceFile>> {
     if quarantined.is_empty() {
         let message = format!("run {run} of the job {} has nothing in quarantine", job.name);
         return Err(Stop::usage(message, "`tieout report RUN` shows what a run put there"));
     }
     let mut files: BTreeMap<(String, String), SourceFile> =
-        files.into_iter().map(|f| ((job.sources[f.source].name.clone(), f.path.clone()), f)).collect();
+        files.iter().map(|f| ((job.sources[f.source].name.clone(), f.path.clone()), f.clone())).collect();
     let mut wanted = Vec::new();
     for of in quarantined {
         let Some(mut file) = files.remove(&(of.source.clone(), of.path.clone())) else {

@@ -216,6 +216,26 @@ on_both! {
         assert_eq!(third[1]["explanation"], "changed by somebody else since the last run");
     }
 
+    fn a_group_that_one_side_does_not_have_is_no_pass(env) {
+        let check = r#"kind = "sum", of = "invoice.total", by = "month", equals = "book.turnover""#;
+        for (file, from, status) in [("book.csv", "2025-03,37.5\n", "missing_expected"), ("invoices.csv", "4,bo,2025-03,3,10.00,7.50,37.50\n", "missing_actual")] {
+            write(env, check);
+            env.replace(&format!("shop/{file}"), from, "");
+            let said = run(env, 1);
+            let missing: Vec<&Value> = said.iter().filter(|c| c["group"] == "2025-03").collect();
+            assert_eq!((&missing[0]["status"], &missing[0]["severity"]), (&status.into(), &"error".into()));
+            assert!(!env.database.tables().contains(&"invoice".to_owned()), "nothing stays");
+        }
+    }
+
+    fn groups_of_several_columns_are_told_apart(env) {
+        write(env, r#"kind = "count", of = "invoice", by = ["id", "customer"], equals = 1"#);
+        env.write("shop/invoices.csv", "id,customer,month,quantity,price,vat,total\n\"a, b\",c,2025-01,1,1,1,1\na,\"b, c\",2025-01,1,1,1,1\nx,,2025-01,1,1,1,1\ny,none,2025-01,1,1,1,1\n");
+        let said = run(env, 0);
+        let groups: Vec<&str> = said.iter().filter_map(|c| c["group"].as_str()).collect();
+        assert_eq!(groups, ["\"a, b\", c", "a, \"b, c\"", "x, none", "y, \"none\""]);
+    }
+
     fn a_check_that_cannot_run_is_no_pass(env) {
         for check in [
             r#"kind = "sum", of = "nothing.total", by = "month", equals = "book.turnover""#,

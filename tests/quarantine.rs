@@ -114,6 +114,68 @@ on_both! {
         assert_eq!(env.database.value("SELECT amount FROM line WHERE booked = '2025-10-03'"), "1632");
     }
 
+    fn a_row_whose_line_has_become_unreadable_is_not_taken_away(env) {
+        job(env);
+        env.replace("bank/tieout.toml", "[job]\n", "[job]\non_stale = \"delete\"\n");
+        env.write("bank/more.csv", "booked;text;amount\n2025-10-09;More;1,00\n2025-10-10;Most;2,00\n");
+        env.write("bank/other.csv", "booked,text,amount\n2025-11-01,Other,1\n2025-11-02,Else,2\n");
+        env.replace("bank/tieout.toml", "[\"bank.csv\"]", "[\"bank.csv\", \"more.csv\"]");
+        let other = "[[source]]\nname = \"other\"\nformat = \"csv\"\ntable = \"line\"\nfiles = [\"other.csv\"]\n";
+        env.write("bank/tieout.toml", format!("{}\n{other}", env.read("bank/tieout.toml")));
+        env.write("bank/bank.csv", "booked;text;amount\n2025-10-01;El;-1632,00\n2025-10-02;Hyra;25500\n");
+        run(env, &["run", "bank"], 0);
+        // One line becomes unreadable, one of another file of the source is gone, and one of another source.
+        env.write("bank/bank.csv", "booked;text;amount\n2025-10-01;El;-1632,00\n2025-10-02;Hyra;2550O\n");
+        env.write("bank/more.csv", "booked;text;amount\n2025-10-09;More;1,00\n");
+        env.write("bank/other.csv", "booked,text,amount\n2025-11-01,Other,1\n");
+        let outcome = run(env, &["run", "bank"], 0);
+        assert_eq!(env.database.rows("SELECT text FROM line ORDER BY text"), [["El"], ["Hyra"], ["More"], ["Most"], ["Other"]]);
+        assert_eq!(outcome["tables"]["line"]["deleted"], 1);
+        let kept = finding(&outcome, "perhaps-stale");
+        assert_eq!(kept["severity"], "warning");
+        assert!(kept["message"].as_str().unwrap().starts_with("2 rows of the table line may stand on the lines that cannot be read"), "{kept}");
+        // Mended, it is known what is stale.
+        env.write("bank/bank.csv", "booked;text;amount\n2025-10-01;El;-1632,00\n2025-10-02;Hyra;25500\n");
+        assert_eq!(run(env, &["run", "bank"], 0)["tables"]["line"]["deleted"], 1);
+        assert_eq!(env.database.rows("SELECT text FROM line ORDER BY text"), [["El"], ["Hyra"], ["More"], ["Other"]]);
+    }
+
+    fn a_replay_refuses_a_mended_line_that_another_line_contradicts(env) {
+        let line = "2025-02-30;Lost;-1500,50\n";
+        let good = "booked;text;amount\n2025-10-01;El;-1632,00\n2025-10-02;Hyra;25500\n";
+        job(env);
+        env.replace("bank/tieout.toml", "[\"bank.csv\"]", "[\"*.csv\"]");
+        env.write("bank/more.csv", "booked;text;amount\n2025-10-09;More;1,00\n");
+        env.write("bank/bank.csv", format!("{good}{line}"));
+        run(env, &["run", "bank"], 0);
+        let before = env.database.dump();
+        for (mended, place) in [("2025-10-02;Hyra;25501\n", "bank.csv:3:1"), ("2025-10-09;More;2,00\n", "more.csv:2:1")] {
+            env.write("bank/bank.csv", format!("{good}{mended}"));
+            let outcome = run(env, &["import", "bank", "--replay", "1"], 3);
+            let wrong = finding(&outcome, "contradiction");
+            assert_eq!((&wrong["path"], &wrong["line"]), (&"bank.csv".into(), &4.into()));
+            assert!(wrong["message"].as_str().unwrap().contains(place), "{wrong}");
+            assert_eq!(env.database.dump(), before);
+        }
+        // What says the same again is no contradiction.
+        env.write("bank/bank.csv", format!("{good}2025-10-09;More;1,00\n"));
+        assert_eq!(run(env, &["import", "bank", "--replay", "1"], 0)["run"]["status"], "unchanged");
+    }
+
+    fn a_replay_does_not_guess_which_of_equal_lines_one_is(env) {
+        let good = "booked;text;amount\n2025-10-01;El;-1632,00\n";
+        job(env);
+        env.replace("bank/tieout.toml", "\"text\"]", "\"text\", \"nth\"]");
+        env.replace("bank/tieout.toml", "  { name = \"amount\"", "  { name = \"nth\", type = \"occurrence\" },\n  { name = \"amount\"");
+        env.write("bank/bank.csv", format!("{good}2025-02-30;El;-1632,00\n"));
+        run(env, &["run", "bank"], 0);
+        env.write("bank/bank.csv", format!("{good}2025-10-01;El;-1632,00\n"));
+        let outcome = run(env, &["import", "bank", "--replay", "1"], 3);
+        assert!(finding(&outcome, "contradiction")["hint"].as_str().unwrap().contains("import the whole job"));
+        run(env, &["import", "bank"], 0);
+        assert_eq!(env.database.value("SELECT count(*) FROM line"), "2");
+    }
+
     fn a_replay_refuses_a_file_that_was_changed_elsewhere(env) {
         job(env);
         run(env, &["run", "bank"], 0);

@@ -147,6 +147,43 @@ on_both! {
         assert_eq!(codes(&tieout(env, &["import", "rent"], 1), "conflict"), 1);
     }
 
+    fn that_the_file_holds_is_said_of_one_change_and_carried_out_once(env) {
+        imported(env);
+        let change = || env.database.execute("UPDATE \"RentLedger\" SET \"amountDue\" = 4527 WHERE \"amountDue\" = 4526");
+        change();
+        tieout(env, &["import", "rent"], 1);
+        let settle = ["resolve", "2", "--accept", "file", "--reason", "a typing error", "--by", "the treasurer"];
+        let settled = tieout(env, &settle, 0);
+        assert_eq!((&settled["accepted"], settled["conflicts"].as_array().unwrap().len()), (&"file".into(), 1));
+        assert_eq!(tieout(env, &["import", "rent"], 0)["tables"]["RentLedger"]["updated"], 1);
+        // The same change again is somebody's new decision, and not settled.
+        change();
+        assert_eq!(codes(&tieout(env, &["import", "rent"], 1), "conflict"), 1);
+        let again = env.tieout(&[&settle[..], &["--database", &env.database.url()]].concat()).expect_code(2);
+        assert!(again.stderr.contains("is settled: run 3 wrote it"), "{}", again.stderr);
+        assert_eq!(tieout(env, &["resolve", "2"], 0)["settled_by_run"], serde_json::json!([3]));
+        assert_eq!(env.database.value("SELECT count(*) FROM \"RentLedger\" WHERE \"amountDue\" = 4527"), "1");
+        tieout(env, &["resolve", "4", "--accept", "file", "--reason", "again", "--by", "the treasurer"], 0);
+        assert_eq!(tieout(env, &["import", "rent"], 0)["tables"]["RentLedger"]["updated"], 1);
+    }
+
+    fn a_changed_row_whose_line_is_gone_is_settled_either_way(env) {
+        for (side, left) in [("database", "1"), ("file", "0")] {
+            let name = format!("bank-{side}");
+            let job = "[job]\nname = \"NAME\"\non_stale = \"delete\"\n[[table]]\nname = \"t_SIDE\"\nkey = [\"id\"]\ncolumns = [{ name = \"id\", type = \"text\" }, { name = \"v\", type = \"integer\" }]\n[[source]]\nname = \"s\"\nformat = \"csv\"\ntable = \"t_SIDE\"\nfiles = [\"a.csv\"]\n";
+            env.write(&format!("{name}/tieout.toml"), job.replace("NAME", &name).replace("SIDE", side));
+            env.write(&format!("{name}/a.csv"), "id,v\n1,1\n2,2\n");
+            tieout(env, &["run", &name], 0);
+            env.write(&format!("{name}/a.csv"), "id,v\n1,1\n");
+            env.database.execute(&format!("UPDATE t_{side} SET v = 3 WHERE id = '2'"));
+            let run = tieout(env, &["run", &name], 1)["run"]["id"].to_string();
+            tieout(env, &["resolve", &run, "--accept", side, "--reason", "so it is", "--by", "the treasurer"], 0);
+            tieout(env, &["run", &name], 0);
+            assert_eq!(env.database.value(&format!("SELECT count(*) FROM t_{side} WHERE id = '2'")), left);
+            tieout(env, &["run", &name], 0);
+        }
+    }
+
     fn a_comparison_goes_on_beside_an_app_that_writes(env) {
         imported(env);
         if env.database.url().starts_with("sqlite") {

@@ -138,8 +138,9 @@ pub(crate) fn grouped(number: &str, style: &NumberStyle<'_>) -> Result<Decimal, 
     let mut groups = whole.split(style.thousands);
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
-    let wrong =
-        rest.iter().find(|g| g.len() != 3).copied().or((first.is_empty() || (!rest.is_empty() && first.len() > 3)).then_some(whole));
+    // Nobody writes thousands with zeros in front: `0.005` is a small number with another decimal mark.
+    let parted = !rest.is_empty() && (first.len() > 3 || first.starts_with('0'));
+    let wrong = rest.iter().find(|g| g.len() != 3).copied().or((first.is_empty() || parted).then_some(whole));
     if let Some(wrong) = wrong {
         let message = format!("`{number}` is either two amounts or one with its thousands parted wrongly");
         return Err(fault(wrong, "ambiguous-amount", message, "one amount a line; thousands have three digits, as in `1 632 kr`"));
@@ -216,6 +217,10 @@ mod tests {
             ("16 32 kr", "ambiguous-amount at 3"),
             ("1632 200 kr", "ambiguous-amount at 0"),
             ("1632  200 kr", "ambiguous-amount at 5"),
+            ("0 632 kr", "ambiguous-amount at 0"),
+            ("000 001 kr", "ambiguous-amount at 0"),
+            ("-0 250 kr", "ambiguous-amount at 1"),
+            ("0,005 kr", "ambiguous-amount at 1"),
             ("1632", "unreadable-amount at 4"),
             ("kr", "unreadable-amount at 0"),
             ("1632 kronprins", "unreadable-amount at 4"),

@@ -331,6 +331,23 @@ mod tests {
         assert_eq!(read(FieldKind::Text, " ", &[]), Err("missing-value"));
     }
 
+    #[test]
+    fn a_number_that_begins_with_a_group_of_zeros_is_not_taken_for_thousands() {
+        let text = |t: &str| OptionValue::Text(t.into());
+        let small = FieldKind::Decimal { precision: 12, scale: 6 };
+        for (decimal, thousands) in [(",", "."), (".", ","), (",", " "), (".", "'")] {
+            let options = [("decimal", text(decimal)), ("thousands", text(thousands))];
+            for wrong in ["0.005", "0.000.001", "000.001", "-0.250", "012.345", "0.005.5"] {
+                let wrong = wrong.replace('.', thousands);
+                assert_eq!(read(small, &wrong, &options), Err("unreadable-number"), "{wrong}");
+            }
+            let whole = "0.005".replace('.', decimal);
+            assert_eq!(read(small, &whole, &options), Ok("\"0.005\"".into()), "{whole}");
+            assert_eq!(read(small, &"100.005".replace('.', thousands), &options), Ok("\"100005\"".into()));
+            assert_eq!(read(small, "000", &options), Ok("\"0\"".into()));
+        }
+    }
+
     /// What a value is read as, with one pattern for days.
     fn dated(kind: FieldKind, text: &str, pattern: &str) -> Result<FieldValue, &'static str> {
         let given = BTreeMap::from([("dates".to_owned(), OptionValue::Words(vec![pattern.to_owned()]))]);

@@ -20,6 +20,7 @@ use crate::parse::{FileRead, read_file};
 use crate::table::{Canonical, Origin, Row, Table};
 use rust_decimal::RoundingStrategy;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 use tieout_parsers::{Decimal, Located, Record, nearest};
@@ -70,6 +71,12 @@ impl<'a> Archive<'a> {
     pub fn stated(self, table: Option<usize>) -> Vec<Option<usize>> {
         let of = |file: &SourceFile| self.job.sources[file.source].table == table;
         self.files.iter().zip(self.read).map(|(file, read)| read.as_ref().filter(|_| of(file)).map(|r| r.waiting)).collect()
+    }
+
+    /// The sources of which records were refused.
+    pub fn refusing(self) -> BTreeSet<&'a str> {
+        let files = self.files.iter().zip(self.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.refused > 0));
+        files.map(|(file, _)| self.job.sources[file.source].name.as_str()).collect()
     }
 
     /// Reads a file again, a few blocks ahead of whoever takes them.

@@ -77,15 +77,21 @@ fn attempt(args: &ResolveArgs, global: &Global, output: &Output) -> Result<()> {
         let message = format!("run {} has no conflict that fits", args.run);
         return Err(Stop::usage(message, "`tieout resolve RUN` without choice lists all of them"));
     }
+    let since: Vec<Option<i64>> = disputes.iter().map(|d| store.written_since(args.run, &d.table, &d.key)).collect::<Result<_>>()?;
     let Some(side) = args.accept else {
-        list(&disputes, args.run, global, output);
+        list(&disputes, &since, args.run, global, output);
         return Ok(());
     };
+    let open: Vec<&Dispute> = disputes.iter().zip(&since).filter(|(_, since)| since.is_none()).map(|(d, _)| *d).collect();
+    if let (true, Some(later)) = (open.is_empty(), since.iter().flatten().max()) {
+        let message = format!("what run {} could not settle is settled: run {later} wrote it", args.run);
+        return Err(Stop::usage(message, "run again; if there is a conflict again, settle that of the new run"));
+    }
     let text = |given: &Option<String>| given.clone().filter(|t| !t.trim().is_empty());
     let reason = text(&args.reason).ok_or_else(|| Stop::usage("there is no reason", "say --reason TEXT: an auditor will ask"))?;
     let by = text(&args.by).ok_or_else(|| Stop::usage("nobody is named", "say --by NAME"))?;
     let accepted = if side == Side::File { Accepted::File } else { Accepted::Database };
-    let values: Vec<(&str, Disputed)> = disputes.iter().map(|d| (d.table.as_str(), disputed(d))).collect();
+    let values: Vec<(&str, Disputed)> = open.iter().map(|d| (d.table.as_str(), disputed(d))).collect();
     let settled: Vec<Resolution<'_>> = values.iter().map(|(table, value)| Resolution { table, value, accepted }).collect();
     store.begin()?;
     let recorded = store.ensure_own_tables().and_then(|()| {
@@ -93,8 +99,17 @@ fn attempt(args: &ResolveArgs, global: &Global, output: &Output) -> Result<()> {
         store.commit()
     });
     recorded.inspect_err(|_| store.rollback())?;
+    if global.json {
+        let settled = serde_json::json!({ "run": args.run, "accepted": accepted.word(), "reason": reason, "by": by, "conflicts": open });
+        output.document(&settled);
+        return Ok(());
+    }
     let many = if settled.len() == 1 { "1 conflict is".to_owned() } else { format!("{} conflicts are", settled.len()) };
-    output.unless_quiet(&format!("{many} settled: the {} holds, as long as both sides stay as they are\n", accepted.word()));
+    let until = match accepted {
+        Accepted::File => "the next run writes what the file says over what the database holds now",
+        Accepted::Database => "the database holds, as long as both sides stay as they are",
+    };
+    output.unless_quiet(&format!("{many} settled: {until}\n"));
     Ok(())
 }
 
@@ -102,21 +117,26 @@ fn disputed(d: &Dispute) -> Disputed {
     Disputed { key: d.key.clone(), column: d.column.clone(), file: d.file.clone(), database: d.database.clone() }
 }
 
-fn list(disputes: &[&Dispute], run: i64, global: &Global, output: &Output) {
+fn list(disputes: &[&Dispute], since: &[Option<i64>], run: i64, global: &Global, output: &Output) {
     if global.json {
-        output.document(&serde_json::json!({ "run": run, "conflicts": disputes }));
+        output.document(&serde_json::json!({ "run": run, "conflicts": disputes, "settled_by_run": since }));
         return;
     }
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "empty".into());
-    for d in disputes {
+    for (d, since) in disputes.iter().zip(since) {
         let by = d
             .imported_by
             .as_ref()
             .map_or("no import of ours wrote it".to_owned(), |run| format!("run {run} imported {}", said(&d.imported)));
         let (row, column) = (spoken_key(&d.key), if d.column == "*" { "the whole row".to_owned() } else { d.column.clone() });
-        let database = if d.column == "*" { "gone".to_owned() } else { said(&d.database) };
-        let file = if d.column == "*" { "stated".to_owned() } else { said(&d.file) };
-        output.result(&format!("{}  {row}  {column}\n  file {file} · database {database} · {by}\n", d.table));
+        let whole = |side: &Option<String>, there: &str, not: &str| match side {
+            _ if d.column != "*" => said(side),
+            Some(_) => there.to_owned(),
+            None => not.to_owned(),
+        };
+        let (file, database) = (whole(&d.file, "stated", "not stated"), whole(&d.database, "changed", "gone"));
+        let settled = since.map_or(String::new(), |later| format!(" · settled: run {later} wrote it"));
+        output.result(&format!("{}  {row}  {column}\n  file {file} · database {database} · {by}{settled}\n", d.table));
     }
     output.aside("\nsettle them with --accept file or --accept database, for --table, --row, --column or all, with --reason\n");
 }

@@ -33,7 +33,7 @@ pub enum Status {
 impl Status {
     /// Whether a check of error severity may stand like this in a run that commits.
     pub fn passes(self) -> bool {
-        !matches!(self, Status::Difference | Status::NotRun | Status::MissingActual)
+        !matches!(self, Status::Difference | Status::NotRun | Status::MissingActual | Status::MissingExpected)
     }
 
     /// In words.

@@ -14,7 +14,7 @@ use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Stale,
 use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What became of the rows of a table. read = inserted + updated + unchanged + duplicate + rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,18 +44,20 @@ impl Counts {
 
 /// What the rows of a table come from, a file each, in the order of `Run::files`.
 #[derive(Clone, Copy)]
-pub struct From<'a> {
+pub struct Files<'a> {
     /// Paths.
     pub paths: &'a [&'a str],
     /// How many rows each states for the table, where that is known beforehand.
     pub stated: &'a [Option<usize>],
+    /// The sources with records that were refused: what they state is not known as a whole.
+    pub refusing: &'a BTreeSet<&'a str>,
 }
 
 /// The load of one table.
 struct Load<'a> {
     table: &'a Table,
     run: &'a Run<'a>,
-    from: From<'a>,
+    of: Files<'a>,
     findings: Vec<Finding>,
     /// What somebody settled of earlier conflicts.
     settled: HashMap<Disputed, Accepted>,
@@ -73,13 +75,13 @@ pub fn load(
     table: &Table,
     rows: impl Iterator<Item = Result<Row>>,
     run: &Run<'_>,
-    from: From<'_>,
+    of: Files<'_>,
     how_to_create: &str,
     sound: bool,
 ) -> Result<Loaded> {
     let settled = store.resolutions(run.job, &table.name)?;
     let stages = Stages { table: table.name.to_string(), ..Stages::default() };
-    let mut load = Load { table, run, from, findings: Vec::new(), settled, left_away: 0, stages };
+    let mut load = Load { table, run, of, findings: Vec::new(), settled, left_away: 0, stages };
     let stage = Stage::open(store, table, how_to_create, !run.dry)?;
     load.stages.opening = Some(whole(store, &table.name, totals::numbers(table))?);
     let stated = RefCell::new(Totals::of(totals::numbers(table)));
@@ -137,7 +139,7 @@ impl Load<'_> {
     /// The files of which not as many rows reached the stage as they state; gives how many files.
     fn lost(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
         let staged = stage.by_file(store)?;
-        let files = self.run.files.iter().zip(self.from.paths).zip(self.from.stated);
+        let files = self.run.files.iter().zip(self.of.paths).zip(self.of.stated);
         let pairs = files.filter_map(|((id, path), stated)| Some((path, (*stated)?, staged.get(id).copied().unwrap_or_default())));
         let before = self.findings.len();
         for (path, stated, staged) in pairs.filter(|(_, stated, staged)| stated != staged) {
@@ -172,7 +174,7 @@ impl Load<'_> {
 
     fn path(&self, row: &Staged) -> Option<&str> {
         let at = self.run.files.iter().position(|id| Some(*id) == row.file)?;
-        self.from.paths.get(at).copied()
+        self.of.paths.get(at).copied()
     }
 
     fn spoken(&self, key: &str) -> String {

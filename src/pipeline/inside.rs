@@ -8,7 +8,7 @@ use crate::assemble::{
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Severity};
 use crate::job::{Job, OnStale};
-use crate::load::{From, Stages, delete_stale, load};
+use crate::load::{Files, Stages, delete_stale, load};
 use crate::migrate::{self, Step};
 use crate::reconcile::rent;
 use crate::report::{Outcome, gather};
@@ -179,7 +179,7 @@ impl Loader<'_> {
             }
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
-        let loaded = load(store, table, rows, &self.run, From { paths: &paths, stated }, how, sound)?;
+        let loaded = load(store, table, rows, &self.run, Files { paths: &paths, stated, refusing: &self.archive.refusing() }, how, sound)?;
         self.outcome.tables.insert(table.name.to_string(), loaded.counts);
         self.outcome.checks.push(loaded.check);
         self.outcome.findings.extend(loaded.findings);
@@ -204,7 +204,7 @@ impl Loader<'_> {
             return Ok(());
         }
         for (table, stale) in std::mem::take(&mut self.stale).into_iter().rev() {
-            let (deleted, found) = delete_stale(store, &table, &stale, self.run.id)?;
+            let (deleted, found) = delete_stale(store, &table, &stale, &self.run)?;
             if let Some(counts) = self.outcome.tables.get_mut(&*table.name) {
                 counts.deleted += deleted;
             }

@@ -179,16 +179,13 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
             Command::Migrate(way) => migrate::move_schema(request, outcome, &mut store, way),
             command => {
                 let found = early.map_or_else(|| look_for_files(request), Ok);
-                let files = found.and_then(|(files, findings)| {
+                found.and_then(|(files, findings)| {
                     outcome.findings.extend(findings);
                     match command {
-                        Command::Replay(run) => {
-                            store.quarantined(&job.name, *run).and_then(|lines| quarantine::mended(job, files, *run, lines))
-                        }
-                        _ => Ok(files),
+                        Command::Replay(run) => replay(request, outcome, &mut store, &files, *run),
+                        _ => read_and_load(request, outcome, &mut store, &files, run),
                     }
-                });
-                files.and_then(|files| read_and_load(request, outcome, &mut store, &files, run))
+                })
             }
         }
     } else {
@@ -240,6 +237,17 @@ fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding
     }
     request.progress.phase("looking for files", 0);
     discover(request.job, &request.root)
+}
+
+/// Loads the lines that a run put into quarantine, where no other line of the files says something else of their rows.
+fn replay(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store, files: &[SourceFile], of: i64) -> Result<()> {
+    let lines = store.quarantined(&request.job.name, of)?;
+    let mended = quarantine::mended(request.job, files, of, lines)?;
+    read_and_load(request, outcome, store, &mended, |request, archive, store, outcome, steps| {
+        let read = parse::parse(request.job, files, request)?;
+        outcome.findings.extend(quarantine::contradicted(archive, Archive { files, read: &read, ..archive })?);
+        run(request, archive, store, outcome, steps)
+    })
 }
 
 /// The transaction, when all files are read and sound.

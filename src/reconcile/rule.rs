@@ -252,10 +252,11 @@ pub(super) fn keep(operands: &mut Vec<Operand>, operand: impl FnOnce() -> Operan
 
 /// The texts of a row that make its group, as one, without making a new text where one column does.
 pub(super) fn raw_group<'r>(row: &Cells<'r>, from: usize, columns: usize) -> Cow<'r, str> {
+    let mut parts = (from..from + columns).map(|n| row.get(n));
     if columns == 1 {
-        return row.get(from).map_or(Cow::Borrowed(NONE), Cow::Borrowed);
+        return parts.next().flatten().map_or(Cow::Borrowed(NONE), escaped);
     }
-    let parts: Vec<&str> = (from..from + columns).map(|n| row.get(n).unwrap_or(NONE)).collect();
+    let parts: Vec<Cow<'_, str>> = parts.map(|part| part.map_or(Cow::Borrowed(NONE), escaped)).collect();
     Cow::Owned(parts.join(BETWEEN))
 }
 
@@ -263,22 +264,74 @@ pub(super) fn raw_group<'r>(row: &Cells<'r>, from: usize, columns: usize) -> Cow
 const NONE: &str = "\u{0}";
 /// Stands between the columns of a raw group.
 const BETWEEN: &str = "\u{1f}";
+/// Stands before one of these where it is a value's own.
+const OWN: &str = "\u{1b}";
 
-/// The name of a raw group.
-pub(super) fn name_of(raw: &str) -> String {
-    let parts: Vec<Option<&str>> = raw.split(BETWEEN).map(|part| Some(part).filter(|p| *p != NONE)).collect();
-    group_name(&parts)
+/// A text in which nothing can be taken for [`NONE`] or [`BETWEEN`].
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\u{0}', '\u{1f}', '\u{1b}']) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(OWN, "\u{1b}2").replace(NONE, "\u{1b}0").replace(BETWEEN, "\u{1b}1"))
 }
 
-/// A value that groups are named by: of a first of a month the month, of a day the day.
-fn group_name(values: &[Option<&str>]) -> String {
-    let one = |value: &Option<&str>| {
-        let text = value.unwrap_or("none");
-        let day = crate::table::Kind::Date.canonical(text);
-        match day.strip_suffix("-01").filter(|m| Month::parse(m).is_some()) {
-            Some(month) => month.to_owned(),
-            None => day,
-        }
+fn unescaped(text: &str) -> String {
+    text.replace("\u{1b}1", BETWEEN).replace("\u{1b}0", NONE).replace("\u{1b}2", OWN)
+}
+
+/// The name of a raw group. Two groups have one name only where they mean the same.
+pub(super) fn name_of(raw: &str) -> String {
+    let parts: Vec<Option<String>> = raw.split(BETWEEN).map(|part| (part != NONE).then(|| unescaped(part))).collect();
+    let alone = parts.len() == 1;
+    let texts = parts.iter().map(|part| part.as_deref().map_or("none".to_owned(), |text| shown(text, alone)));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// A value that groups are named by: of a first of a month the month, of a day the day. In quotation marks where the bare
+/// text would say something else.
+fn shown(text: &str, alone: bool) -> String {
+    let day = crate::table::Kind::Date.canonical(text);
+    let name = match day.strip_suffix("-01").filter(|m| Month::parse(m).is_some()) {
+        Some(month) => month.to_owned(),
+        None => day,
     };
-    values.iter().map(one).collect::<Vec<_>>().join(", ")
+    let misleading = name.is_empty() || name == "none" || name.starts_with('"') || (!alone && name.contains(", "));
+    if misleading { serde_json::to_string(&name).unwrap_or(name) } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_different_values_have_different_names() {
+        let name = |parts: &[Option<&str>]| {
+            let texts: Vec<Cow<'_, str>> = parts.iter().map(|p| p.map_or(Cow::Borrowed(NONE), escaped)).collect();
+            name_of(&texts.join(BETWEEN))
+        };
+        let groups: [&[Option<&str>]; 18] = [
+            &[Some("a, b"), Some("c")],
+            &[Some("a"), Some("b, c")],
+            &[Some("\"a, b\""), Some("c")],
+            &[Some("a\u{1f}b"), Some("c")],
+            &[Some("a"), Some("b\u{1f}c")],
+            &[Some("a"), Some("b"), Some("c")],
+            &[Some("a\u{1b}1b"), Some("c")],
+            &[Some("a\u{1b}2b"), Some("c")],
+            &[None, Some("c")],
+            &[Some("none"), Some("c")],
+            &[Some("\u{0}"), Some("c")],
+            &[None],
+            &[Some("none")],
+            &[Some("\"none\"")],
+            &[Some("")],
+            &[Some("\"\"")],
+            &[Some("a\u{1f}b")],
+            &[Some("a"), Some("b")],
+        ];
+        let names: BTreeSet<String> = groups.iter().map(|g| name(g)).collect();
+        assert_eq!(names.len(), groups.len(), "{names:?}");
+        assert_eq!(name(&[Some("2025-02-01"), Some("Ek, Åsa"), None]), "2025-02, \"Ek, Åsa\", none");
+        assert_eq!(name(&[Some("Ek, Åsa")]), "Ek, Åsa");
+    }
 }

@@ -316,7 +316,7 @@ fn one_failure(out: &mut String, check: &Check, style: Style) {
     };
     let why = check.explanation.as_deref().map_or_else(|| check.status.words().to_owned(), clean);
     line(out, &format!("  {name}  {}: {figures}{why}", clean(&check.group)));
-    if matches!(check.status, Status::Difference | Status::MissingActual) {
+    if matches!(check.status, Status::Difference | Status::MissingActual | Status::MissingExpected) {
         line(out, &format!("      → if it may stand, waive it: [[waiver]] with hash = \"{}\"", check.hash()));
     }
 }

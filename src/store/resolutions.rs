@@ -5,6 +5,10 @@ use super::{Store, Texts};
 use crate::error::Result;
 use std::collections::HashMap;
 
+/// The run that wrote the row of a resolution `r` after the run whose conflict it settles.
+const WRITTEN_SINCE: &str = "(SELECT min(c.run_id) FROM tieout_change c WHERE c.table_name = r.table_name \
+     AND c.row_key = r.row_key AND c.run_id > r.run_id)";
+
 /// Which side of a conflict holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
@@ -66,18 +70,30 @@ impl Store {
         self.insert_rows("tieout_resolution", &columns, &rows)
     }
 
-    /// What was settled for a job's table; of a value that was settled twice, the last word.
+    /// What was settled for a job's table and still holds; of a value that was settled twice, the last word. That the file's
+    /// side holds is carried out once: when a run has written the row since, whoever changes it again makes a new conflict.
     pub fn resolutions(&mut self, job: &str, table: &str) -> Result<HashMap<Disputed, Accepted>> {
-        let columns = ["row_key", "\"column\"", "file_value", "database_value", "accepted"];
-        let from = "FROM tieout_resolution WHERE job = $1 AND table_name = $2 ORDER BY id";
+        let columns = ["row_key", "\"column\"", "file_value", "database_value", "accepted", WRITTEN_SINCE];
+        let from = "FROM tieout_resolution r WHERE job = $1 AND table_name = $2 ORDER BY id";
         let rows = self.select(&columns, from, &[Some(job), Some(table)])?;
-        let read = |mut row: Texts| {
+        let mut settled = HashMap::new();
+        for mut row in rows {
             let mut take = |i: usize| row[i].take();
             let value =
                 Disputed { key: take(0).unwrap_or_default(), column: take(1).unwrap_or_default(), file: take(2), database: take(3) };
             let accepted = if take(4).as_deref() == Some("file") { Accepted::File } else { Accepted::Database };
-            (value, accepted)
-        };
-        Ok(rows.into_iter().map(read).collect())
+            match (accepted, take(5)) {
+                (Accepted::File, Some(_)) => settled.remove(&value),
+                _ => settled.insert(value, accepted),
+            };
+        }
+        Ok(settled)
+    }
+
+    /// The run that wrote a row after that run, if any did.
+    pub fn written_since(&mut self, run: i64, table: &str, key: &str) -> Result<Option<i64>> {
+        let from = "FROM tieout_change WHERE table_name = $1 AND row_key = $2 AND run_id > CAST($3 AS BIGINT)";
+        let rows = self.select(&["min(run_id)"], from, &[Some(table), Some(key), Some(&run.to_string())])?;
+        Ok(rows.into_iter().next().and_then(|row| row[0].as_deref()?.parse().ok()))
     }
 }

@@ -22,6 +22,8 @@ pub struct Stale {
     pub path: Option<String>,
     /// Line.
     pub line: Option<String>,
+    /// The source it came from.
+    pub source: Option<String>,
 }
 
 /// How many stale rows are listed; more are only counted.
@@ -170,13 +172,13 @@ impl Stage<'_> {
                     (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key AND o.undone_by IS NULL) \
                     AND NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE s.key = c.row_key) ORDER BY c.id";
         let (mut found, mut count) = (Vec::new(), 0);
-        let columns = ["c.row_key", "c.after", "c.run_id", "f.path", "c.line"];
+        let columns = ["c.row_key", "c.after", "c.run_id", "f.path", "c.line", "f.source"];
         store.for_each(&columns, from, &[Some(&table.name), Some(job)], |mut row| {
             count += 1;
             if found.len() < LISTED {
                 let mut take = |i: usize| row[i].take();
                 let (key, after, run) = (take(0).unwrap_or_default(), take(1).unwrap_or_default(), take(2).unwrap_or_default());
-                found.push(Stale { key, after, run, path: take(3), line: take(4) });
+                found.push(Stale { key, after, run, path: take(3), line: take(4), source: take(5) });
             }
             Ok(())
         })?;

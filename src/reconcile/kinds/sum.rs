@@ -201,7 +201,10 @@ impl Sum {
                 None => (Status::MissingActual, self.of.table.clone(), "no row"),
             };
             check.status = status;
-            check.severity = check.severity.min(Severity::Warning);
+            // A month may be configured before its bills have come.
+            if matches!((&self.target, status), (Target::Config { .. }, Status::MissingActual)) {
+                check.severity = check.severity.min(Severity::Warning);
+            }
             check.explanation = Some(format!("{table} has {what} for it"));
             return check;
         };
