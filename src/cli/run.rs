@@ -72,6 +72,7 @@ fn attempt(job: &Job, command: Command, form: Form, global: &Global, output: &Ou
     let interrupted = super::interruption()?;
     let root = pipeline::root(job, global.root.as_deref());
     let progress = output.progress();
-    let request = Request { job, command, target, root, report: global.report.clone(), form, interrupted: &interrupted, progress: &progress };
+    let request =
+        Request { job, command, target, root, report: global.report.clone(), form, interrupted: &interrupted, progress: &progress };
     Ok(pipeline::execute(&request))
 }

@@ -108,7 +108,17 @@ pub struct Operand {
 impl Operand {
     /// A figure whose place is not known (yet).
     pub fn new(side: Side, label: impl Into<String>, value: impl Into<String>) -> Operand {
-        Operand { side, label: label.into(), value: value.into(), path: None, line: None, column: None, pointer: None, sha256: None, row: None }
+        Operand {
+            side,
+            label: label.into(),
+            value: value.into(),
+            path: None,
+            line: None,
+            column: None,
+            pointer: None,
+            sha256: None,
+            row: None,
+        }
     }
 
     /// A figure of a database row, known by its recorded key.

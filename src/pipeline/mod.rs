@@ -25,7 +25,6 @@ use crate::quarantine;
 use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{FileRecord, Lock, RunRecord, Store, Target};
 pub use migrate::Way;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -120,7 +119,7 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     outcome.run.root = request.root.display().to_string();
     outcome.run.job_sha256.clone_from(&job.sha256);
     outcome.run.currency.clone_from(&job.currency);
-    outcome.account.parameters = parameters(request);
+    outcome.account.parameters = sources::parameters(request);
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
         outcome.run.finished_at = now();
@@ -128,13 +127,6 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     }
     request.progress.done();
     outcome
-}
-
-/// How the run was called, as far as it matters to what it found.
-fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {
-    let replay = if let Command::Replay(run) = request.command { Some(run.to_string()) } else { None };
-    let root = Some(request.root.display().to_string());
-    [("root", root), ("replay", replay)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {

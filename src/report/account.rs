@@ -193,6 +193,7 @@ impl Change {
         let names: BTreeSet<&String> = self.before.keys().chain(self.after.keys()).collect();
         let side = |of: &'_ BTreeMap<String, Option<String>>, name: &String| of.get(name).cloned().flatten();
         let differs = names.into_iter().filter(move |name| side(&self.before, name) != side(&self.after, name));
-        differs.map(|name| (name.as_str(), self.before.get(name).and_then(Option::as_deref), self.after.get(name).and_then(Option::as_deref)))
+        differs
+            .map(|name| (name.as_str(), self.before.get(name).and_then(Option::as_deref), self.after.get(name).and_then(Option::as_deref)))
     }
 }

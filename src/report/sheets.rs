@@ -55,7 +55,8 @@ pub(super) fn write(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, ou
             other => other,
         };
         let columns: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
-        let headings: Vec<&str> = columns.iter().copied().chain(["file", "line", "column", "pointer", "sha256", "run", "derived from"]).collect();
+        let headings: Vec<&str> =
+            columns.iter().copied().chain(["file", "line", "column", "pointer", "sha256", "run", "derived from"]).collect();
         out.sheet(name, &headings)?;
         rows::each(store, outcome, &table, usize::MAX - 1, |row| {
             let Some(last) = row.changes.last() else { return Ok(()) };
@@ -96,7 +97,15 @@ pub(super) fn known(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Resu
     let heads = ["Month", "Version", "Counts instead", "Came to", "Counts", "Effect", "Step"].map(|h| lang.word(h));
     out.sheet("superseded", &heads)?;
     for s in &account.superseded {
-        out.row(&[Cell::Moment((&*s.month).into()), text(&s.path), text(&s.by), number(&s.before), number(&s.after), number(&s.effect), number(&s.step)])?;
+        out.row(&[
+            Cell::Moment((&*s.month).into()),
+            text(&s.path),
+            text(&s.by),
+            number(&s.before),
+            number(&s.after),
+            number(&s.effect),
+            number(&s.step),
+        ])?;
     }
     out.sheet("rejects", &["File", "Line", "Code", "Message", "Worth", "Set aside", "Text"].map(|h| lang.word(h)))?;
     for r in &account.rejects.listed {
@@ -137,7 +146,15 @@ fn listed(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
 fn change(change: &Change, out: &mut dyn Sheets) -> Result<()> {
     let place = change.place.as_deref();
     for (column, before, after) in change.differing() {
-        let row = [text(&change.table), text(&change.key), text(&change.operation), text(column), maybe(before, text), maybe(after, text), maybe(place, text)];
+        let row = [
+            text(&change.table),
+            text(&change.key),
+            text(&change.operation),
+            text(column),
+            maybe(before, text),
+            maybe(after, text),
+            maybe(place, text),
+        ];
         out.row(&row)?;
     }
     Ok(())
@@ -178,7 +195,19 @@ fn summary(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
 }
 
 fn controls(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
-    let heads = ["Table", "Figure", "Stated by the files", "What counts", "Read back", "Opening", "Added", "Corrected", "Removed", "Closing", "Foots"];
+    let heads = [
+        "Table",
+        "Figure",
+        "Stated by the files",
+        "What counts",
+        "Read back",
+        "Opening",
+        "Added",
+        "Corrected",
+        "Removed",
+        "Closing",
+        "Foots",
+    ];
     out.sheet("controls", &heads.map(|h| lang.word(h)))?;
     for c in &outcome.account.controls {
         // A hash may be all digits, and is no number.
@@ -192,7 +221,8 @@ fn controls(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
 }
 
 fn checks(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
-    let heads = ["Check", "Group", "Actual", "Expected", "Difference", "Status", "Severity", "Tolerance", "Why that tolerance", "Explanation"];
+    let heads =
+        ["Check", "Group", "Actual", "Expected", "Difference", "Status", "Severity", "Tolerance", "Why that tolerance", "Explanation"];
     out.sheet("checks", &heads.map(|h| lang.word(h)))?;
     outcome.checks.iter().try_for_each(|c| out.row(&check(c, lang)))
 }
@@ -218,17 +248,25 @@ fn differences(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()
     let heads = ["Check", "Group", "Difference", "Status", "Side", "What", "Value", "File", "Line", "Column", "Quoted line"];
     out.sheet("differences", &heads.map(|h| lang.word(h)))?;
     for c in outcome.checks.iter().filter(|c| !matches!(c.status, Status::Match | Status::Derived)) {
-        let head = || [text(&c.name), text(&c.group), maybe(c.difference.as_deref(), number), Cell::Text(lang.word(c.status.words()).into())];
+        let head =
+            || [text(&c.name), text(&c.group), maybe(c.difference.as_deref(), number), Cell::Text(lang.word(c.status.words()).into())];
         for (side, name, value) in [("Actual", "", &c.actual), ("Expected", "", &c.expected)] {
             let sum = [Cell::Text(lang.word(side).into()), text(name), maybe(value.as_deref(), number)];
             out.row(&head().into_iter().chain(sum).collect::<Vec<_>>())?;
         }
         for o in &c.operands {
             let side = Cell::Text(lang.word(if o.side == Side::Actual { "Actual" } else { "Expected" }).into());
-            let now = o.path.as_ref().filter(|p| o.sha256.is_none() || outcome.sources.iter().any(|s| s.path == **p && Some(&s.sha256) == o.sha256.as_ref()));
+            let now = o
+                .path
+                .as_ref()
+                .filter(|p| o.sha256.is_none() || outcome.sources.iter().any(|s| s.path == **p && Some(&s.sha256) == o.sha256.as_ref()));
             let quote = now.zip(o.line).and_then(|(path, line)| outcome.account.quotes.get(path)?.get(&line));
             let place = [maybe(o.path.as_deref(), text), o.line.map_or(Cell::Nothing, count), o.column.map_or(Cell::Nothing, count)];
-            let row = head().into_iter().chain([side, text(&o.label), number(&o.value)]).chain(place).chain([maybe(quote.map(String::as_str), text)]);
+            let row = head()
+                .into_iter()
+                .chain([side, text(&o.label), number(&o.value)])
+                .chain(place)
+                .chain([maybe(quote.map(String::as_str), text)]);
             out.row(&row.collect::<Vec<_>>())?;
         }
     }
@@ -237,13 +275,29 @@ fn differences(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()
 
 fn files(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
     let heads = [
-        "Source", "File", "Status", "Format", "Encoding", "Size", "SHA-256", "Kind", "Records", "Read", "Loaded", "Superseded", "Duplicate", "Ignored",
-        "Rejected", "Foots", "Reason",
+        "Source",
+        "File",
+        "Status",
+        "Format",
+        "Encoding",
+        "Size",
+        "SHA-256",
+        "Kind",
+        "Records",
+        "Read",
+        "Loaded",
+        "Superseded",
+        "Duplicate",
+        "Ignored",
+        "Rejected",
+        "Foots",
+        "Reason",
     ];
     out.sheet("files", &heads.map(|h| lang.word(h)))?;
     for f in &outcome.sources {
         let counts = [f.records, f.read, f.loaded, f.superseded, f.duplicate, f.ignored.values().sum(), f.rejected].map(count);
-        let head = [text(&f.source), text(&f.path), Cell::Text(lang.word_of(&f.status).to_owned().into()), text(&f.format), text(&f.encoding)];
+        let head =
+            [text(&f.source), text(&f.path), Cell::Text(lang.word_of(&f.status).to_owned().into()), text(&f.format), text(&f.encoding)];
         let size = [Cell::Number(f.size.to_string().into()), text(&f.sha256), text(&f.unit)];
         let tail = [Cell::Text(lang.word(if f.balances() { "yes" } else { "no" }).into()), maybe(f.reason.as_deref(), text)];
         out.row(&head.into_iter().chain(size).chain(counts).chain(tail).collect::<Vec<_>>())?;

@@ -62,11 +62,14 @@ impl Book {
         for (n, heading) in self.headings.iter().enumerate() {
             let column = u16::try_from(n).unwrap_or(u16::MAX);
             // Columns must be as wide as they are before the first row is written.
-            let wide: u16 = match heading.as_str() {
-                "Message" | "Explanation" | "Text" | "Quoted line" | "Meddelande" | "Förklaring" | "Citerad rad" | "Value" | "Värde" => 60,
-                "File" | "Fil" | "file" | "Place" | "Plats" | "Reason" | "Orsak" | "Key" | "Nyckel" | "SHA-256" | "sha256" | "Version" => 34,
-                _ => 16,
-            };
+            let wide: u16 =
+                match heading.as_str() {
+                    "Message" | "Explanation" | "Text" | "Quoted line" | "Meddelande" | "Förklaring" | "Citerad rad" | "Value"
+                    | "Värde" => 60,
+                    "File" | "Fil" | "file" | "Place" | "Plats" | "Reason" | "Orsak" | "Key" | "Nyckel" | "SHA-256" | "sha256"
+                    | "Version" => 34,
+                    _ => 16,
+                };
             sheet.set_column_width(column, wide)?;
             sheet.write_string_with_format(0, column, cut(heading), &self.heading)?;
         }
@@ -97,7 +100,9 @@ impl Book {
             let column = u16::try_from(n).unwrap_or(u16::MAX);
             match cell {
                 Cell::Nothing => {}
-                Cell::Text(text) if row < LOOKED_AT && text.len() > 60 => drop(sheet.write_string_with_format(row, column, cut(text), &self.wrapped)?),
+                Cell::Text(text) if row < LOOKED_AT && text.len() > 60 => {
+                    drop(sheet.write_string_with_format(row, column, cut(text), &self.wrapped)?)
+                }
                 Cell::Text(text) => drop(sheet.write_string(row, column, cut(text))?),
                 Cell::Number(text) => number(sheet, row, column, text)?,
                 Cell::Moment(text) => moment(sheet, row, column, text, &self.day, &self.moment)?,
@@ -143,7 +148,8 @@ fn cut(text: &str) -> String {
 /// A name that a sheet may have, of 31 characters at most.
 fn sheet_name(name: &str, part: usize) -> String {
     let end = if part > 1 { format!(" {part}") } else { String::new() };
-    let plain: String = name.chars().map(|c| if "[]:*?/\\'".contains(c) || c.is_control() { '_' } else { c }).take(31 - end.len()).collect();
+    let plain: String =
+        name.chars().map(|c| if "[]:*?/\\'".contains(c) || c.is_control() { '_' } else { c }).take(31 - end.len()).collect();
     plain + &end
 }
 

@@ -61,7 +61,14 @@ impl Store {
 
     /// The rows of a table as the job's imports up to a run left them, by key, rows that were taken away left out; at most
     /// `most` changes are read. Whether that was all.
-    pub fn imported(&mut self, job: &str, run: i64, table: &str, most: usize, mut each: impl FnMut(Imported) -> Result<()>) -> Result<bool> {
+    pub fn imported(
+        &mut self,
+        job: &str,
+        run: i64,
+        table: &str,
+        most: usize,
+        mut each: impl FnMut(Imported) -> Result<()>,
+    ) -> Result<bool> {
         let from = format!(
             "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.table_name = $1 AND {} ORDER BY {}, c.id LIMIT {}",
             self.standing(run)?,

@@ -231,7 +231,9 @@ impl Store {
                 marks.join(", ")
             );
             let binds: Vec<Option<&str>> = std::iter::once(table).chain(chunk.iter().copied()).map(Some).collect();
-            for mut row in self.select(&["c.row_key", "f.path", "c.line", "c.\"column\"", "c.pointer", "c.derived", "f.sha256"], &from, &binds)? {
+            for mut row in
+                self.select(&["c.row_key", "f.path", "c.line", "c.\"column\"", "c.pointer", "c.derived", "f.sha256"], &from, &binds)?
+            {
                 let mut take = |i: usize| row[i].take();
                 let Some(key) = take(0) else { continue };
                 let count = |text: Option<String>| text.and_then(|t| t.parse().ok());

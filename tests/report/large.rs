@@ -16,7 +16,8 @@ fn a_hundred_thousand_rows_open_at_once_and_are_those_of_the_database() {
     let env = TestEnv::new(Kind::Sqlite);
     let mut bills = String::from("n,day,payee,amount\n");
     for n in 0..ROWS {
-        let _ = writeln!(bills, "{n},20{:02}-{:02}-{:02},payee {},{}.{:02}", 10 + n % 15, 1 + n % 12, 1 + n % 28, n % 97, n % 5000, n % 100);
+        let _ =
+            writeln!(bills, "{n},20{:02}-{:02}-{:02},payee {},{}.{:02}", 10 + n % 15, 1 + n % 12, 1 + n % 28, n % 97, n % 5000, n % 100);
     }
     env.write("big/bills.csv", bills);
     env.write(

@@ -120,7 +120,12 @@ fn bars(title: &str, checks: &[&Check], stacks: &BTreeMap<&str, BTreeMap<&str, D
         }
         if let Some(expected) = number(&check.expected) {
             let at = top + height - scaled(expected, most, height);
-            rect(&mut out, "target", (x - 2, at - 1, wide + 4, 2), &format!("{} {}: {expected}", check.group, lang.say("configured value")));
+            rect(
+                &mut out,
+                "target",
+                (x - 2, at - 1, wide + 4, 2),
+                &format!("{} {}: {expected}", check.group, lang.say("configured value")),
+            );
         }
         if check.difference.as_deref().is_some_and(|d| d != "0") && check.status != Status::Derived {
             let class = if check.status.passes() { "mark tolerated" } else { "mark wrong" };

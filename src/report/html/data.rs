@@ -64,13 +64,18 @@ impl Files {
     }
 }
 
-/// A column: its heading, and `n` a number, `m` a text to the letter, `s` a state, `c` one of a few, `t` any text.
+/// A column: its heading, and `n` a number, `m` a text to the letter, `d` a day, `s` a state, `c` one of a few,
+/// `t` any text.
 type Heading<'h> = (&'h str, &'static str);
 
 fn grid(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>, rows: Vec<Value>) -> Grid {
     let columns: Vec<Value> = columns.iter().map(|(title, kind)| json!([visible(title), kind])).collect();
     let count = rows.len();
-    Grid { id: id.to_owned(), count, value: json!({"id": id, "title": title, "columns": columns, "detail": detail, "sort": sort, "rows": rows}) }
+    Grid {
+        id: id.to_owned(),
+        count,
+        value: json!({"id": id, "title": title, "columns": columns, "detail": detail, "sort": sort, "rows": rows}),
+    }
 }
 
 fn shown(text: &str) -> Value {
@@ -106,9 +111,17 @@ pub(super) fn checks(outcome: &Outcome, lang: Lang, files: &mut Files) -> Grid {
         let operands: Vec<Value> = check.operands.iter().map(|o| operand(o, outcome, files)).collect();
         let text = |t: &Option<String>| option(t.as_deref());
         let because = check.because.as_deref().filter(|_| check.tolerance.as_deref() != Some("0"));
-        json!([shown(&check.name), shown(&check.group), text(&check.actual), text(&check.expected), text(&check.difference),
-            check.status.words(), severity(check.severity), text(&check.explanation),
-            [operands, text(&check.tolerance), option(because), option(formula)]])
+        json!([
+            shown(&check.name),
+            shown(&check.group),
+            text(&check.actual),
+            text(&check.expected),
+            text(&check.difference),
+            check.status.words(),
+            severity(check.severity),
+            text(&check.explanation),
+            [operands, text(&check.tolerance), option(because), option(formula)]
+        ])
     });
     let rows = rows.collect();
     grid("g-checks", lang.say("Checks"), &columns, "check", None, rows)
@@ -124,8 +137,15 @@ fn severity(severity: Severity) -> &'static str {
 
 fn operand(operand: &Operand, outcome: &Outcome, files: &mut Files) -> Value {
     let file = operand.path.as_deref().map(|path| files.number(path, hash_of(operand, path, outcome)));
-    json!([u8::from(operand.side == Side::Actual), shown(&operand.label), shown(&operand.value), file, operand.line, operand.column,
-        option(operand.pointer.as_deref())])
+    json!([
+        u8::from(operand.side == Side::Actual),
+        shown(&operand.label),
+        shown(&operand.value),
+        file,
+        operand.line,
+        operand.column,
+        option(operand.pointer.as_deref())
+    ])
 }
 
 /// The hash of the file that an operand stands in.
@@ -137,15 +157,35 @@ pub(super) fn hash_of<'o>(operand: &'o Operand, path: &str, outcome: &'o Outcome
 /// All source files.
 pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
     let counts = ["Read", "Loaded", "Superseded", "Duplicate", "Ignored", "Rejected"].map(|c| (lang.say(c), "n"));
-    let head = [(lang.say("Source"), "c"), (lang.say("File"), "t"), (lang.say("Status"), "s"), (lang.say("Format"), "c"), (lang.say("Size"), "n")];
+    let head = [(lang.say("Source"), "c"), (lang.say("File"), "t"), (lang.say("Status"), "s"), (lang.say("Size"), "n")];
     let tail = [(lang.say("Foots"), "s"), (lang.say("Reason"), "t")];
     let columns: Vec<Heading<'_>> = head.into_iter().chain(counts).chain(tail).collect();
     let rows = outcome.sources.iter().map(|f| {
         let ignored: usize = f.ignored.values().sum();
         let rules: Vec<String> = f.ignored.iter().map(|(rule, n)| format!("{n} {rule}")).collect();
-        let more = json!([["SHA-256", f.sha256], ["Encoding", f.encoding], ["Kind", f.unit], ["Records", f.records], ["Ignored", rules.join(", ")]]);
-        json!([shown(&f.source), shown(&f.path), f.status, f.format, f.size, f.read, f.loaded, f.superseded, f.duplicate, ignored, f.rejected,
-            if f.balances() { "✓" } else { "✗" }, option(f.reason.as_deref()), more])
+        let more = json!([
+            ["SHA-256", f.sha256],
+            ["Format", f.format],
+            ["Encoding", f.encoding],
+            ["Kind", f.unit],
+            ["Records", f.records],
+            ["Ignored", rules.join(", ")]
+        ]);
+        json!([
+            shown(&f.source),
+            shown(&f.path),
+            f.status,
+            f.size,
+            f.read,
+            f.loaded,
+            f.superseded,
+            f.duplicate,
+            ignored,
+            f.rejected,
+            if f.balances() { "✓" } else { "✗" },
+            option(f.reason.as_deref()),
+            more
+        ])
     });
     grid("g-files", lang.say("Files"), &columns, "plain", None, rows.collect())
 }
@@ -155,14 +195,21 @@ pub(super) fn findings(outcome: &Outcome, lang: Lang) -> Grid {
     let columns = [(lang.say("Severity"), "s"), (lang.say("Code"), "c"), (lang.say("Place"), "t"), (lang.say("Message"), "t")];
     let rows = outcome.findings.iter().map(|f| {
         let quote = f.quote.as_deref().map(|q| format!("{q}\n{}^", " ".repeat(f.caret.saturating_sub(1))));
-        json!([severity(f.severity), shown(&f.code), option(f.place().as_deref()), shown(&f.message), [shown(&f.hint), option(quote.as_deref())]])
+        json!([
+            severity(f.severity),
+            shown(&f.code),
+            option(f.place().as_deref()),
+            shown(&f.message),
+            [shown(&f.hint), option(quote.as_deref())]
+        ])
     });
     grid("g-findings", lang.say("Findings"), &columns, "finding", None, rows.collect())
 }
 
 /// The versions that do not count.
 pub(super) fn superseded(outcome: &Outcome, lang: Lang) -> Grid {
-    let names = [("Month", "c"), ("Version", "t"), ("Counts instead", "t"), ("Came to", "n"), ("Counts", "n"), ("Effect", "n"), ("Step", "n")];
+    let names =
+        [("Month", "c"), ("Version", "t"), ("Counts instead", "t"), ("Came to", "n"), ("Counts", "n"), ("Effect", "n"), ("Step", "n")];
     let columns = names.map(|(name, kind)| (lang.say(name), kind));
     let rows = outcome.account.superseded.iter();
     let rows = rows.map(|s| json!([s.month, shown(&s.path), shown(&s.by), s.before, s.after, s.effect, s.step])).collect();
@@ -190,8 +237,15 @@ pub(super) fn changes(outcome: &Outcome, lang: Lang) -> Grid {
     let rows = outcome.account.changes.listed.iter().map(|c| {
         let before = sides(c, |(name, before, _)| format!("{name} {}", before.unwrap_or("–")));
         let after = sides(c, |(name, _, after)| format!("{name} {}", after.unwrap_or("–")));
-        json!([shown(&c.table), shown(&c.key), c.operation, before, after, option(c.place.as_deref()),
-            [visibly(&c.before), visibly(&c.after), option(c.place.as_deref())]])
+        json!([
+            shown(&c.table),
+            shown(&c.key),
+            c.operation,
+            before,
+            after,
+            option(c.place.as_deref()),
+            [visibly(&c.before), visibly(&c.after), option(c.place.as_deref())]
+        ])
     });
     grid("g-changes", lang.say("Changes of this run"), &columns, "change", None, rows.collect())
 }
@@ -212,8 +266,15 @@ pub(super) fn rows(store: &mut Store, outcome: &Outcome, files: &mut Files) -> R
             let own = file(last, files);
             placed += usize::from(own.is_some());
             derived += usize::from(last.derived.is_some());
-            let mut more = json!([own, last.line, last.column, option(last.pointer.as_deref()), last.run, last.operation,
-                option(last.derived.as_deref())]);
+            let mut more = json!([
+                own,
+                last.line,
+                last.column,
+                option(last.pointer.as_deref()),
+                last.run,
+                last.operation,
+                option(last.derived.as_deref())
+            ]);
             if let (Value::Array(more), true) = (&mut more, row.changes.len() > 1) {
                 more.push(row.changes.iter().map(|c| history(c, files)).collect());
             }
@@ -232,7 +293,11 @@ pub(super) fn rows(store: &mut Store, outcome: &Outcome, files: &mut Files) -> R
 }
 
 fn row_grid(n: usize, table: &RowTable, count: usize) -> Grid {
-    let kind = |holds: Holds| if holds == Holds::Number { "n" } else { "t" };
+    let kind = |holds: Holds| match holds {
+        Holds::Number => "n",
+        Holds::Moment => "d",
+        Holds::Text => "t",
+    };
     let columns: Vec<Heading<'_>> = table.columns.iter().map(|(name, holds)| (name.as_str(), kind(*holds))).collect();
     let by_time = table.columns.iter().position(|(_, holds)| *holds == Holds::Moment);
     let Grid { id, mut value, .. } = grid(&format!("g-rows-{n}"), &visible(&table.name), &columns, "row", by_time, Vec::new());
@@ -250,8 +315,16 @@ fn file(change: &Logged, files: &mut Files) -> Option<usize> {
 fn history(change: &Logged, files: &mut Files) -> Value {
     let side = |text: &Option<String>| text.as_deref().map_or(Value::Null, |t| visibly(&members(t)));
     let place = file(change, files);
-    json!([change.run, change.operation, side(&change.before), side(&change.after), place, change.line, change.column,
-        option(change.pointer.as_deref())])
+    json!([
+        change.run,
+        change.operation,
+        side(&change.before),
+        side(&change.after),
+        place,
+        change.line,
+        change.column,
+        option(change.pointer.as_deref())
+    ])
 }
 
 /// The comparisons that are no exact match, the gravest first.

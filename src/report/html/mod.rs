@@ -2,6 +2,7 @@
 //! conclusion comes first, in words. What stands in files gets in through `escape` alone. A section is a function in `parts`;
 //! what a later version adds (a sample, signatures) gets one there, before the sign-off.
 
+mod cards;
 mod charts;
 mod data;
 mod escape;
@@ -30,7 +31,8 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, jso
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
     let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
-    let grids: Vec<&Grid> = [&checks].into_iter().chain(&fixed).chain(&more).chain(rows.iter().map(|r| &r.grid)).filter(|g| g.count > 0).collect();
+    let grids: Vec<&Grid> =
+        [&checks].into_iter().chain(&fixed).chain(&more).chain(rows.iter().map(|r| &r.grid)).filter(|g| g.count > 0).collect();
     let sections = parts::all(outcome, lang, &rows, &sha256(json));
     let mut links = String::new();
     for section in &sections {

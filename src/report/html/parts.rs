@@ -2,15 +2,12 @@
 
 use super::Rows;
 use super::escape::{escaped, long};
-use super::{charts, data};
-use crate::evidence::{Check, Severity, Side};
+use super::{cards, charts, data};
+use crate::evidence::Severity;
 use crate::report::conclude::{Verdict, sentences, verdict};
 use crate::report::form::Lang;
 use crate::report::{HookStatus, Outcome};
 use std::fmt::Write;
-
-/// How many differences are written out; all of them are among the checks.
-const CARDS: usize = 100;
 
 /// A section: closed, only its heading is seen.
 pub(super) struct Section {
@@ -25,12 +22,7 @@ impl Section {
     pub(super) fn html(&self) -> String {
         let count = self.count.map_or(String::new(), |n| format!("<span class=\"count\">{n}</span>"));
         let open = if self.open { " open" } else { "" };
-        format!(
-            "<details id=\"{}\"{open}><summary><h2>{}</h2>{count}</summary>\n{}</details>\n",
-            self.id,
-            escaped(&self.title),
-            self.body
-        )
+        format!("<details id=\"{}\"{open}><summary><h2>{}</h2>{count}</summary>\n{}</details>\n", self.id, escaped(&self.title), self.body)
     }
 }
 
@@ -62,7 +54,7 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     };
     add("scope", "Scope", None, true, scope(outcome, lang));
     let differing = data::differences(outcome);
-    add("differences", "Differences", Some(differing.len()), true, differences(outcome, lang, &differing));
+    add("differences", "Differences", Some(differing.len()), true, cards::differences(outcome, lang, &differing));
     let pictures = charts::all(outcome, lang);
     let figures = pictures.iter().map(|(title, svg)| {
         let title = escaped(title);
@@ -73,17 +65,30 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     add("checks", "Checks", Some(outcome.checks.len()), outcome.checks.len() <= 50, place("g-checks") + &formulas(outcome, lang));
     add("files", "Files", Some(outcome.sources.len()), outcome.sources.len() <= 50, conservation(outcome, lang, rows) + &place("g-files"));
     add("rules", "Mapping and rules", Some(account.mapping.len()), false, mapping(outcome, lang));
-    let words = say("Each is compared with the version that counts; the step is what the next version changed, and the steps of a month add up.");
+    let words =
+        say("Each is compared with the version that counts; the step is what the next version changed, and the steps of a month add up.");
     add("superseded", "Superseded versions", Some(account.superseded.len()), false, paragraph(words) + &place("g-superseded"));
     let rejects = &account.rejects;
-    let worth = lang.fill("Their worth is {} {} without sign; {} of them could not be valued.", &[&rejects.worth, &outcome.run.currency, &rejects.unvalued.to_string()]);
+    let worth = lang.fill(
+        "Their worth is {} {} without sign; {} of them could not be valued.",
+        &[&rejects.worth, &outcome.run.currency, &rejects.unvalued.to_string()],
+    );
     add("rejects", "Refused records", Some(rejects.count), true, paragraph(&worth) + &place("g-rejects"));
     let changed = account.changes.counts.values().flat_map(|c| c.values()).sum();
-    add("changes", "Changes of this run", Some(changed), false, changes(outcome, lang) + &if account.changes.listed.is_empty() { String::new() } else { place("g-changes") });
+    add(
+        "changes",
+        "Changes of this run",
+        Some(changed),
+        false,
+        changes(outcome, lang) + &if account.changes.listed.is_empty() { String::new() } else { place("g-changes") },
+    );
     for (n, rows) in rows.iter().enumerate() {
         let id = ["rows-a", "rows-b", "rows-c", "rows-d", "rows-e", "rows-f", "rows-g", "rows-h"].get(n).copied().unwrap_or("rows-more");
         let told = rows.of.map_or(String::new(), |of| {
-            paragraph(&lang.fill("The first {} of {} rows are here; all of them are in the tables that `tieout report --format csv,xlsx` writes.", &[&rows.grid.count.to_string(), &of.to_string()]))
+            paragraph(&lang.fill(
+                "The first {} of {} rows are here; all of them are in the tables that `tieout report --format csv,xlsx` writes.",
+                &[&rows.grid.count.to_string(), &of.to_string()],
+            ))
         });
         let title = format!("{}: {}", say("Rows"), rows.table);
         let count = Some(rows.of.unwrap_or(rows.grid.count));
@@ -104,19 +109,22 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     sections
 }
 
-fn paragraph(text: &str) -> String {
+pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escaped(text))
 }
 
-fn pairs<'a>(list: impl IntoIterator<Item = (&'a str, String)>) -> String {
+pub(super) fn pairs<'a>(list: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let pairs = list.into_iter().filter(|(_, value)| !value.is_empty());
     let all: String = pairs.map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(&value))).collect();
     format!("<dl>{all}</dl>\n")
 }
 
 /// A table; a column is one of figures where its heading begins with `#`.
-fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<String>>, lang: Lang) -> String {
-    let mut out = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption>{0}</caption><thead><tr>", escaped(caption));
+pub(super) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<String>>, lang: Lang) -> String {
+    let mut out = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption>{0}</caption><thead><tr>",
+        escaped(caption)
+    );
     let class = |n: usize| if heads[n].starts_with('#') { " class=\"n\"" } else { "" };
     for (n, head) in heads.iter().enumerate() {
         let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(n), escaped(head.trim_start_matches('#')));
@@ -165,70 +173,21 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
         ])
 }
 
-fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -> String {
-    if differing.is_empty() {
-        return paragraph(lang.say("There is none."));
-    }
-    let mut out = paragraph(lang.say("Every comparison that is no exact match. Open one to see the figures it was computed from."));
-    let passed = &outcome.passed_on;
-    if passed.count > 0 {
-        let limit = passed.limit.as_ref().map(|l| lang.fill("At most {} {} may stand, by the job file.", &[l, &outcome.run.currency]));
-        let sum = crate::report::conclude::passed_on(outcome, lang);
-        out.push_str(&paragraph(&format!("{}: {sum} {}", lang.say("Passed on"), limit.unwrap_or_default())));
-    }
-    out.push_str("<div class=\"cards\">");
-    for check in differing.iter().take(CARDS) {
-        let tone = if check.fails() { "bad" } else { "warn" };
-        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
-        let difference = check.difference.as_deref().map_or(String::new(), |d| format!(" ({d})"));
-        let figures = format!("{} · {}: {} / {}{difference}", check.name, check.group, side(&check.actual), side(&check.expected));
-        let _ = write!(
-            out,
-            "<details><summary><span class=\"tag {tone}\">{}</span> {}</summary>",
-            escaped(lang.say(check.status.words())),
-            escaped(&figures.chars().take(400).collect::<String>())
-        );
-        let text = |t: &Option<String>| t.clone().unwrap_or_default();
-        out.push_str(&pairs([
-            (lang.say("Actual"), text(&check.actual)),
-            (lang.say("Expected"), text(&check.expected)),
-            (lang.say("Difference"), text(&check.difference)),
-            (lang.say("Explanation"), text(&check.explanation)),
-            (lang.say("Tolerance"), text(&check.tolerance)),
-            (lang.say("Why that tolerance"), text(&check.because)),
-        ]));
-        out.push_str(&operands(outcome, lang, check));
-        out.push_str("</details>\n");
-    }
-    out + "</div>\n"
-}
-
-fn operands(outcome: &Outcome, lang: Lang, check: &Check) -> String {
-    if check.operands.is_empty() {
-        return paragraph(lang.say("no figures are recorded for it"));
-    }
-    let say = |english| lang.say(english);
-    let value = format!("#{}", say("Value"));
-    let heads = [say("Side"), say("What"), &value, say("Place"), say("Quoted line"), "SHA-256"];
-    let rows = check.operands.iter().map(|o| {
-        let side = if o.side == Side::Actual { say("Actual") } else { say("Expected") };
-        let place = o.path.as_ref().map(|p| crate::evidence::place(p, o.line.zip(o.column), o.pointer.as_deref()));
-        let sha256 = o.path.as_deref().map_or("", |path| data::hash_of(o, path, outcome));
-        let now = o.path.as_deref().filter(|path| outcome.sources.iter().any(|s| s.path == **path && s.sha256 == sha256));
-        let quote = now.zip(o.line).and_then(|(path, line)| outcome.account.quotes.get(path)?.get(&line)).cloned();
-        let nowhere = || say("no single file states it").to_owned();
-        vec![side.to_owned(), o.label.clone(), o.value.clone(), place.unwrap_or_else(nowhere), quote.unwrap_or_default(), sha256.to_owned()]
-    });
-    table(say("Figures it was computed from"), &heads, rows, lang)
-}
-
 fn totals(outcome: &Outcome, lang: Lang) -> String {
     let say = |english| lang.say(english);
     let figures = [
-        say("Stated by the files"), say("What counts"), say("Read back"), say("Opening"), say("Added"), say("Corrected"), say("Removed"), say("Closing"),
+        say("Stated by the files"),
+        say("What counts"),
+        say("Read back"),
+        say("Opening"),
+        say("Added"),
+        say("Corrected"),
+        say("Removed"),
+        say("Closing"),
     ];
     let figures = figures.map(|name| format!("#{name}"));
-    let heads: Vec<&str> = [say("Table"), say("Figure")].into_iter().chain(figures.iter().map(String::as_str)).chain([say("Foots")]).collect();
+    let heads: Vec<&str> =
+        [say("Table"), say("Figure")].into_iter().chain(figures.iter().map(String::as_str)).chain([say("Foots")]).collect();
     let rows = outcome.account.controls.iter().map(|c| {
         let text = |t: &Option<String>| t.clone().unwrap_or_else(|| "–".to_owned());
         let stages = [&c.stated, &c.counted, &c.read_back, &c.opening, &c.added, &c.corrected, &c.removed, &c.closing].map(text);
@@ -239,7 +198,9 @@ fn totals(outcome: &Outcome, lang: Lang) -> String {
         };
         [c.table.clone(), c.figure.clone()].into_iter().chain(stages).chain([mark.to_owned()]).collect()
     });
-    let words = say("Opening + added + corrected − removed = closing. The first three columns are what the files state, what counts of it, and the same rows read back from the database. The hash is a total over every compared value of every row, the same in any order.");
+    let words = say(
+        "Opening + added + corrected − removed = closing. The first three columns are what the files state, what counts of it, and the same rows read back from the database. The hash is a total over every compared value of every row, the same in any order.",
+    );
     let legend = format!(
         "{}: ✓ {} · ✗ {} · – {}",
         say("Legend"),
@@ -260,7 +221,12 @@ fn formulas(outcome: &Outcome, lang: Lang) -> String {
         vec![f.check.clone(), f.formula.clone(), tolerance, because, whose]
     });
     let tolerance = format!("#{}", say("Tolerance"));
-    table(say("What each check computes"), &[say("Check"), say("Formula"), &tolerance, say("Why that tolerance"), say("Source")], rows, lang)
+    table(
+        say("What each check computes"),
+        &[say("Check"), say("Formula"), &tolerance, say("Why that tolerance"), say("Source")],
+        rows,
+        lang,
+    )
 }
 
 fn conservation(outcome: &Outcome, lang: Lang, rows: &[Rows]) -> String {
