@@ -25,7 +25,7 @@ test:
 
 report-check:
 	sh tests/install
-	command -v soffice > /dev/null || apt-get install --yes --no-install-recommends libreoffice-calc
+	command -v soffice > /dev/null || apt-get install --yes --no-install-recommends libreoffice-calc-nogui
 	cargo test --release --locked --test main report::large -- --ignored --nocapture
 
 bless:

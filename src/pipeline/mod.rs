@@ -38,7 +38,6 @@ pub use around::Guard;
 pub use migrate::Way;
 pub use plan::Plan;
 use record::{record, record_again, record_failure, record_files};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -142,7 +141,7 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     outcome.run.root = request.root.display().to_string();
     outcome.run.job_sha256.clone_from(&job.sha256);
     outcome.run.currency.clone_from(&job.currency);
-    outcome.account.parameters = parameters(request);
+    outcome.account.parameters = sources::parameters(request);
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
         outcome.run.finished_at = now();
@@ -150,13 +149,6 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     }
     request.progress.done();
     outcome
-}
-
-/// How the run was called, as far as it matters to what it found.
-fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {
-    let replay = if let Command::Replay(run) = request.command { Some(run.to_string()) } else { None };
-    let root = Some(request.root.display().to_string());
-    [("root", root), ("replay", replay)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {

@@ -1,11 +1,19 @@
 //! What became of each source file, and of each of its lines or values.
 
+use super::{Command, Request};
 use crate::assemble::{Archive, Calculation, Standing};
 use crate::evidence::{Severity, Subject};
 use crate::parse::FileRead;
 use crate::report::{Outcome, SourceOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::Unit;
+
+/// How the run was called, as far as it matters to what it found.
+pub(super) fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {
+    let replay = if let Command::Replay(run) = request.command { Some(run.to_string()) } else { None };
+    let root = Some(request.root.display().to_string());
+    [("root", root), ("replay", replay)].into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
 
 /// The files as they were read; which are superseded comes with [`mark`]. `before` are path and hash of the files of the
 /// job's last run that went through.

@@ -14,8 +14,8 @@ const MOST: u32 = 1_048_576;
 const CELL: usize = 32_767;
 /// The digits that a spreadsheet keeps of a number.
 const DIGITS: usize = 15;
-/// The rows by which columns get their width.
-const LOOKED_AT: u32 = 200;
+/// The rows in which long texts are wrapped: each takes the program that opens the book a look.
+const WRAPPED: u32 = 200;
 
 /// A workbook being written.
 pub(super) struct Book {
@@ -100,10 +100,12 @@ impl Book {
             let column = u16::try_from(n).unwrap_or(u16::MAX);
             match cell {
                 Cell::Nothing => {}
-                Cell::Text(text) if row < LOOKED_AT && text.len() > 60 => {
-                    drop(sheet.write_string_with_format(row, column, cut(text), &self.wrapped)?)
+                Cell::Text(text) if row < WRAPPED && text.len() > 60 => {
+                    sheet.write_string_with_format(row, column, cut(text), &self.wrapped)?;
                 }
-                Cell::Text(text) => drop(sheet.write_string(row, column, cut(text))?),
+                Cell::Text(text) => {
+                    sheet.write_string(row, column, cut(text))?;
+                }
                 Cell::Number(text) => number(sheet, row, column, text)?,
                 Cell::Moment(text) => moment(sheet, row, column, text, &self.day, &self.moment)?,
             }

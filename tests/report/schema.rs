@@ -1,6 +1,6 @@
 //! docs/report.schema.json against real outcomes: strictly, so that a key which the page does not know fails.
 
-use crate::support::{TestEnv, on_both};
+use crate::support::on_both;
 use serde_json::Value;
 use std::path::Path;
 

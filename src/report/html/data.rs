@@ -64,7 +64,8 @@ impl Files {
     }
 }
 
-/// A column: its heading, and `n` a number, `m` a text to the letter, `s` a state, `c` one of a few, `t` any text.
+/// A column: its heading, and `n` a number, `m` a text to the letter, `d` a day, `s` a state, `c` one of a few,
+/// `t` any text.
 type Heading<'h> = (&'h str, &'static str);
 
 fn grid(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>, rows: Vec<Value>) -> Grid {
@@ -156,8 +157,7 @@ pub(super) fn hash_of<'o>(operand: &'o Operand, path: &str, outcome: &'o Outcome
 /// All source files.
 pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
     let counts = ["Read", "Loaded", "Superseded", "Duplicate", "Ignored", "Rejected"].map(|c| (lang.say(c), "n"));
-    let head =
-        [(lang.say("Source"), "c"), (lang.say("File"), "t"), (lang.say("Status"), "s"), (lang.say("Format"), "c"), (lang.say("Size"), "n")];
+    let head = [(lang.say("Source"), "c"), (lang.say("File"), "t"), (lang.say("Status"), "s"), (lang.say("Size"), "n")];
     let tail = [(lang.say("Foots"), "s"), (lang.say("Reason"), "t")];
     let columns: Vec<Heading<'_>> = head.into_iter().chain(counts).chain(tail).collect();
     let rows = outcome.sources.iter().map(|f| {
@@ -165,6 +165,7 @@ pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
         let rules: Vec<String> = f.ignored.iter().map(|(rule, n)| format!("{n} {rule}")).collect();
         let more = json!([
             ["SHA-256", f.sha256],
+            ["Format", f.format],
             ["Encoding", f.encoding],
             ["Kind", f.unit],
             ["Records", f.records],
@@ -174,7 +175,6 @@ pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
             shown(&f.source),
             shown(&f.path),
             f.status,
-            f.format,
             f.size,
             f.read,
             f.loaded,
@@ -293,7 +293,11 @@ pub(super) fn rows(store: &mut Store, outcome: &Outcome, files: &mut Files) -> R
 }
 
 fn row_grid(n: usize, table: &RowTable, count: usize) -> Grid {
-    let kind = |holds: Holds| if holds == Holds::Number { "n" } else { "t" };
+    let kind = |holds: Holds| match holds {
+        Holds::Number => "n",
+        Holds::Moment => "d",
+        Holds::Text => "t",
+    };
     let columns: Vec<Heading<'_>> = table.columns.iter().map(|(name, holds)| (name.as_str(), kind(*holds))).collect();
     let by_time = table.columns.iter().position(|(_, holds)| *holds == Holds::Moment);
     let Grid { id, mut value, .. } = grid(&format!("g-rows-{n}"), &visible(&table.name), &columns, "row", by_time, Vec::new());

@@ -2,6 +2,7 @@
 //! conclusion comes first, in words. What stands in files gets in through `escape` alone. A section is a function in `parts`;
 //! what a later version adds (a sample, signatures) gets one there, before the sign-off.
 
+mod cards;
 mod charts;
 mod data;
 mod escape;

@@ -84,6 +84,7 @@
     finding: (row, own) => [pairs([[say["Message"], row[3]], [say["What to do"], own[0]]]), own[1] ? make("pre", {}, own[1]) : null].filter(Boolean),
   };
 
+  const builders = [], drawn = [];
   const build = (root, grid) => {
     const width = grid.columns.length;
     const rows = grid.rows || read(grid.from);
@@ -112,7 +113,7 @@
     const cell = (value, kind) => {
       const said = text(value);
       if (kind === "s") return make("td", {}, make("span", { class: "tag " + tone(said) }, word(said)));
-      return make("td", { class: kind === "n" ? "n" : kind === "m" ? "m" : null }, cut(said));
+      return make("td", { class: "nmd".includes(kind) ? kind : null }, cut(said));
     };
     const line = (row) => {
       const open = make("button", { type: "button", class: "open", "aria-expanded": "false", "aria-label": say["Show where it comes from"] + ": " + cut(text(row[0]) + " " + text(row[1])) }, "+");
@@ -147,8 +148,7 @@
     tools.append(count, pages);
     root.replaceChildren(tools, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": grid.title },
       make("table", {}, make("caption", {}, grid.title), make("thead", {}, make("tr", {}, make("td"), ...heads)), body)));
-    window.addEventListener("beforeprint", () => draw(true));
-    window.addEventListener("afterprint", () => draw());
+    drawn.push(draw);
     if (grid.sort !== null) sort(grid.sort); else draw();
   };
 
@@ -158,8 +158,22 @@
     let built = false;
     const once = () => { if (!built && section.open) { built = true; build(root, grid); } };
     section.addEventListener("toggle", once);
+    builders.push(once);
     once();
   }
+  // On paper everything is open, but for the rows.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("main > details, .cards > details")].filter((d) => !d.open && !d.id.startsWith("rows-"));
+    closed.forEach((d) => { d.open = true; });
+    builders.forEach((build) => build());
+    drawn.forEach((draw) => draw(true));
+  });
+  window.addEventListener("afterprint", () => {
+    closed.forEach((d) => { d.open = false; });
+    drawn.forEach((draw) => draw());
+  });
+
   // A link to a section opens it.
   const follow = () => { const to = location.hash && document.getElementById(location.hash.slice(1)); if (to && to.tagName === "DETAILS") to.open = true; };
   window.addEventListener("hashchange", follow);

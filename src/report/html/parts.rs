@@ -2,15 +2,12 @@
 
 use super::Rows;
 use super::escape::{escaped, long};
-use super::{charts, data};
-use crate::evidence::{Check, Severity, Side};
+use super::{cards, charts, data};
+use crate::evidence::Severity;
 use crate::report::conclude::{Verdict, sentences, verdict};
 use crate::report::form::Lang;
 use crate::report::{HookStatus, Outcome};
 use std::fmt::Write;
-
-/// How many differences are written out; all of them are among the checks.
-const CARDS: usize = 100;
 
 /// A section: closed, only its heading is seen.
 pub(super) struct Section {
@@ -57,7 +54,7 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     };
     add("scope", "Scope", None, true, scope(outcome, lang));
     let differing = data::differences(outcome);
-    add("differences", "Differences", Some(differing.len()), true, differences(outcome, lang, &differing));
+    add("differences", "Differences", Some(differing.len()), true, cards::differences(outcome, lang, &differing));
     let pictures = charts::all(outcome, lang);
     let figures = pictures.iter().map(|(title, svg)| {
         let title = escaped(title);
@@ -112,18 +109,18 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     sections
 }
 
-fn paragraph(text: &str) -> String {
+pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escaped(text))
 }
 
-fn pairs<'a>(list: impl IntoIterator<Item = (&'a str, String)>) -> String {
+pub(super) fn pairs<'a>(list: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let pairs = list.into_iter().filter(|(_, value)| !value.is_empty());
     let all: String = pairs.map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(&value))).collect();
     format!("<dl>{all}</dl>\n")
 }
 
 /// A table; a column is one of figures where its heading begins with `#`.
-fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<String>>, lang: Lang) -> String {
+pub(super) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<String>>, lang: Lang) -> String {
     let mut out = format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table><caption>{0}</caption><thead><tr>",
         escaped(caption)
@@ -174,63 +171,6 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
             (say("Job file SHA-256"), run.job_sha256.clone()),
             (say("Parameters"), parameters.join(", ")),
         ])
-}
-
-fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -> String {
-    if differing.is_empty() {
-        return paragraph(lang.say("There is none."));
-    }
-    let mut out = paragraph(lang.say("Every comparison that is no exact match. Open one to see the figures it was computed from."));
-    let passed = &outcome.passed_on;
-    if passed.count > 0 {
-        let limit = passed.limit.as_ref().map(|l| lang.fill("At most {} {} may stand, by the job file.", &[l, &outcome.run.currency]));
-        let sum = crate::report::conclude::passed_on(outcome, lang);
-        out.push_str(&paragraph(&format!("{}: {sum} {}", lang.say("Passed on"), limit.unwrap_or_default())));
-    }
-    out.push_str("<div class=\"cards\">");
-    for check in differing.iter().take(CARDS) {
-        let tone = if check.fails() { "bad" } else { "warn" };
-        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
-        let difference = check.difference.as_deref().map_or(String::new(), |d| format!(" ({d})"));
-        let figures = format!("{} · {}: {} / {}{difference}", check.name, check.group, side(&check.actual), side(&check.expected));
-        let _ = write!(
-            out,
-            "<details><summary><span class=\"tag {tone}\">{}</span> {}</summary>",
-            escaped(lang.say(check.status.words())),
-            escaped(&figures.chars().take(400).collect::<String>())
-        );
-        let text = |t: &Option<String>| t.clone().unwrap_or_default();
-        out.push_str(&pairs([
-            (lang.say("Actual"), text(&check.actual)),
-            (lang.say("Expected"), text(&check.expected)),
-            (lang.say("Difference"), text(&check.difference)),
-            (lang.say("Explanation"), text(&check.explanation)),
-            (lang.say("Tolerance"), text(&check.tolerance)),
-            (lang.say("Why that tolerance"), text(&check.because)),
-        ]));
-        out.push_str(&operands(outcome, lang, check));
-        out.push_str("</details>\n");
-    }
-    out + "</div>\n"
-}
-
-fn operands(outcome: &Outcome, lang: Lang, check: &Check) -> String {
-    if check.operands.is_empty() {
-        return paragraph(lang.say("no figures are recorded for it"));
-    }
-    let say = |english| lang.say(english);
-    let value = format!("#{}", say("Value"));
-    let heads = [say("Side"), say("What"), &value, say("Place"), say("Quoted line"), "SHA-256"];
-    let rows = check.operands.iter().map(|o| {
-        let side = if o.side == Side::Actual { say("Actual") } else { say("Expected") };
-        let place = o.path.as_ref().map(|p| crate::evidence::place(p, o.line.zip(o.column), o.pointer.as_deref()));
-        let sha256 = o.path.as_deref().map_or("", |path| data::hash_of(o, path, outcome));
-        let now = o.path.as_deref().filter(|path| outcome.sources.iter().any(|s| s.path == **path && s.sha256 == sha256));
-        let quote = now.zip(o.line).and_then(|(path, line)| outcome.account.quotes.get(path)?.get(&line)).cloned();
-        let nowhere = || say("no single file states it").to_owned();
-        vec![side.to_owned(), o.label.clone(), o.value.clone(), place.unwrap_or_else(nowhere), quote.unwrap_or_default(), sha256.to_owned()]
-    });
-    table(say("Figures it was computed from"), &heads, rows, lang)
 }
 
 fn totals(outcome: &Outcome, lang: Lang) -> String {
