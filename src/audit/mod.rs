@@ -9,11 +9,13 @@ mod rows;
 mod sample;
 mod sign;
 mod trace;
+mod unbundle;
 
-pub use bundle::{Manifest, ManifestRun, ManifestSource, pack, verify_bundle};
+pub use bundle::{Manifest, ManifestRun, ManifestSource, pack};
 pub use sample::{Sample, sample};
 pub use sign::{NAMESPACE, fingerprint, sign, statement};
 pub use trace::{Sources, TracedFile, TracedRow, trace_file, trace_row};
+pub use unbundle::verify_bundle;
 
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Subject};

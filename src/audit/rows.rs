@@ -3,7 +3,7 @@
 use super::Part;
 use crate::error::Result;
 use crate::evidence::{Finding, Severity, Subject};
-use crate::store::{Accepted, Disputed, Standing, StandingRow, Store, WhyNot};
+use crate::store::{Accepted, Disputed, Held, Standing, StandingRow, Store, WhyNot};
 use crate::table::{Kind, spoken_key};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -100,7 +100,7 @@ impl Seen<'_> {
         }
         let after: BTreeMap<String, Option<String>> = serde_json::from_str(&row.after).unwrap_or_default();
         let mut same = true;
-        for (column, kind, text) in held {
+        for Held { column, kind, text } in held {
             let Some(imported) = after.get(column) else { continue };
             let canonical = text.as_deref().map(|t| canonical(*kind, t, imported.as_deref()));
             if canonical == *imported || self.is_settled(row, column, imported.as_deref(), canonical.as_deref()) {

@@ -51,7 +51,7 @@ pub use shape::{Shape, ShapeColumn, TableShape};
 pub use signatures::Signature;
 pub use stage::{Act, Decision, Run, Stage, Staged};
 pub use stale::{ByKey, Stale};
-pub use standing::{Standing, StandingRow, WhyNot};
+pub use standing::{Held, Standing, StandingRow, WhyNot};
 pub use steps::{RecordStep, RecordedStep};
 pub use trace::{FileOfRun, Revision};
 pub use undo::{Created, Refused, Undoing};

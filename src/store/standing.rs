@@ -49,8 +49,19 @@ pub struct StandingRow {
     pub line: Option<usize>,
     /// Whether the whole row is as the run left it; `None` where that was not recorded.
     pub as_left: Option<bool>,
-    /// What the table holds: column, what it holds where that was recorded, text. `None` where there is no such row.
-    pub held: Option<Vec<(String, Option<Kind>, Option<String>)>>,
+    /// What the table holds; `None` where there is no such row.
+    pub held: Option<Vec<Held>>,
+}
+
+/// A value that the table holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The column.
+    pub column: String,
+    /// What it holds, where that was recorded.
+    pub kind: Option<Kind>,
+    /// The value's text.
+    pub text: Option<String>,
 }
 
 /// That the change `c` is the last word on its row.
@@ -130,7 +141,7 @@ impl Standing {
         store.for_each(&expressions, &from, &[Some(&self.run.to_string()), Some(&self.table)], |mut row: Texts| {
             let texts = row.split_off(own);
             let mut take = |i: usize| row[i].take();
-            let held = shown.iter().zip(texts).map(|((name, kind), text)| (name.clone(), *kind, text)).collect();
+            let held = shown.iter().zip(texts).map(|((name, kind), text)| Held { column: name.clone(), kind: *kind, text }).collect();
             each(StandingRow {
                 change: take(0).and_then(|t| t.parse().ok()).unwrap_or_default(),
                 key: take(1).unwrap_or_default(),

@@ -5,8 +5,11 @@ use crate::support::{TestEnv, on_both};
 use serde_json::Value;
 use std::io::{Read, Write};
 
+/// What becomes of a member's text; `None`: it is left out.
+type Change<'c> = &'c dyn Fn(&str) -> Option<String>;
+
 /// Writes the bundle anew, with one member changed, left out (`None`) or put in.
-fn repack(env: &TestEnv, to: &str, name: &str, change: impl Fn(&str) -> Option<String>) {
+fn repack(env: &TestEnv, to: &str, name: &str, change: Change<'_>) {
     let mut from = zip::ZipArchive::new(std::fs::File::open(env.path("out.zip")).unwrap()).unwrap();
     let mut into = zip::ZipWriter::new(std::fs::File::create(env.path(to)).unwrap());
     let mut names: Vec<String> = from.file_names().map(|n| n.unwrap().into_owned()).collect();
@@ -46,7 +49,7 @@ on_both! {
         let lines = "chain/000001.lines";
         let bills = "sources/electricity_bills_history.txt";
         let replaced = |from: &'static str, to: &'static str| move |text: &str| Some(text.replacen(from, to, 1));
-        let cases: [(&str, &dyn Fn(&str) -> Option<String>, &str); 9] = [
+        let cases: [(&str, Change<'_>, &str); 9] = [
             (bills, &replaced("1632 kr", "1633 kr"), "file-changed: electricity_bills_history.txt the file is not the one"),
             (bills, &|_| None, "file-missing: electricity_bills_history.txt"),
             (lines, &replaced("\\\"amount\\\":\\\"1632\\\"", "\\\"amount\\\":\\\"1633\\\""), "record-changed:  run 1: the row "),
@@ -59,7 +62,7 @@ on_both! {
         ];
         for (n, (name, change, says)) in cases.iter().enumerate() {
             let bundle = format!("changed-{n}.zip");
-            repack(env, &bundle, name, change);
+            repack(env, &bundle, name, *change);
             let found = said(&verify(env, &bundle, 1));
             assert!(found.iter().any(|f| f.contains(says)), "{name}: {says}: {found:#?}");
         }
