@@ -72,7 +72,7 @@ on_both! {
             env.write(&format!("plain/{at:04}.sql"), &step.sql);
             env.database.run_file(&env.path(&format!("plain/{at:04}.sql")));
         }
-        let (schema, rows) = (env.database.schema(), env.database.dump());
+        let (schema, rows) = (env.database.schema(), without_counters(&env.database));
         for (tool, layout) in LAYOUTS {
             for (path, text) in steps.iter().enumerate().flat_map(|(at, step)| layout(at, step)) {
                 env.write(&format!("{tool}/{path}"), text);
@@ -82,10 +82,10 @@ on_both! {
             let up = env.tieout(&["migrate", "up", "--dir", tool, "--database", &other.database.url(), "--json"]).expect_code(0);
             assert_eq!(up.json()["migrations"].as_array().unwrap().len(), steps.len());
             same(tool, &schema, &other.database.schema());
-            same(tool, &rows, &other.database.dump());
+            same(tool, &rows, &without_counters(&other.database));
         }
         taken_over(env, &steps);
-        assert_eq!(env.database.dump(), rows, "nothing is run that stands");
+        assert_eq!(without_counters(&env.database), rows, "nothing is run that stands");
     }
 }
 
@@ -99,6 +99,14 @@ fn taken_over(env: &TestEnv, steps: &[Foreign]) {
     assert!(baseline["migrations"].as_array().unwrap().iter().all(|s| s["status"] == "adopted"), "{baseline}");
     let up = env.tieout(&[&["migrate", "up"], &place[..]].concat()).expect_code(0).json();
     assert!(up["migrations"].as_array().unwrap().iter().all(|s| s["status"] == "recorded"), "{up}");
+}
+
+/// What a database holds. SQLite's counters are kept apart: where another tool's step makes a table anew, we keep its counter, and the
+/// client alone does not (`steps` has a test of that).
+fn without_counters(database: &Database) -> String {
+    let dump = database.dump();
+    let skip = |line: &&str| database.kind == Kind::Postgres || !line.starts_with("counter ");
+    dump.lines().filter(skip).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]

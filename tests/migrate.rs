@@ -226,7 +226,7 @@ fn a_second_migration_at_once_is_told_who_is_there() {
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid() AND state = 'active'",
         "1",
     );
-    stopped(&foreign(&env, "up", "slow", &[]).expect_code(5).json(), "in use by tieout (process", "wait");
+    stopped(&foreign(&env, "up", "slow", &[]).expect_code(5).json(), "in use by `tieout migrate up slow`: process", "wait");
     first.kill().unwrap();
     first.wait().unwrap();
 }
@@ -291,7 +291,8 @@ fn a_role_that_may_make_no_database_is_told_what_cannot_be_tried() {
         "0"
     );
     env.database.execute(
-        "DROP TABLE tieout_migration, tieout_run, tieout_file, tieout_change, tieout_check, tieout_reject, tieout_resolution CASCADE",
+        "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE tablename LIKE 'tieout!_%' ESCAPE '!' LOOP \
+         EXECUTE format('DROP TABLE %I CASCADE', t); END LOOP; END $$",
     );
     assert_eq!(statuses(&baseline("bare", &modest).expect_code(0).json()), ["adopted"]);
     // What one statement would make can be tried without any such right.

@@ -196,9 +196,16 @@ on_both! {
     fn what_an_earlier_version_wrote_is_not_guessed_at(env) {
         job(env);
         import(env);
-        env.database.execute("DROP INDEX tieout_change_key; DROP TABLE tieout_written; DELETE FROM tieout_migration WHERE name = 'own_tables_4'");
-        for column in ["tieout_run DROP COLUMN undone_by", "tieout_change DROP COLUMN left_digest", "tieout_change DROP COLUMN row_before", "tieout_change DROP COLUMN undone_by"] {
-            env.database.execute(&format!("ALTER TABLE {column}"));
+        // The own tables as version 3 left them.
+        env.database.execute(
+            "DROP INDEX tieout_change_key; DROP INDEX tieout_change_run; DROP TABLE tieout_written; DROP TABLE tieout_report; DROP TABLE tieout_step; \
+             DROP TABLE tieout_signature; DROP TABLE tieout_seal; \
+             DELETE FROM tieout_migration WHERE name IN ('own_tables_4', 'own_tables_5', 'own_tables_6')",
+        );
+        let later = ["run undone_by", "run who", "run previous", "run digest", "change left_digest", "change row_before", "change undone_by", "migration position", "migration down", "resolution sealed_by"];
+        for column in later {
+            let (table, column) = column.split_once(' ').unwrap();
+            env.database.execute(&format!("ALTER TABLE tieout_{table} DROP COLUMN {column}"));
         }
         env.database.execute("CREATE INDEX tieout_change_key ON tieout_change (table_name, row_key, id)");
         let before = env.database.dump();

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity, Side};
 use crate::report::form::Lang;
 use crate::report::rows::{self, Holds, RowTable, members};
-use crate::report::{Change, Outcome};
+use crate::report::Outcome;
 use crate::store::{Logged, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -231,18 +231,16 @@ pub(super) fn rejects(outcome: &Outcome, lang: Lang) -> Grid {
 pub(super) fn changes(outcome: &Outcome, lang: Lang) -> Grid {
     let names = [("Table", "c"), ("Key", "t"), ("Operation", "c"), ("Before", "t"), ("After", "t"), ("Place", "t")];
     let columns = names.map(|(name, kind)| (lang.say(name), kind));
-    let sides = |change: &Change, pick: fn((&str, Option<&str>, Option<&str>)) -> String| {
-        shown(&change.differing().map(pick).collect::<Vec<_>>().join("; "))
-    };
     let rows = outcome.account.changes.listed.iter().map(|c| {
-        let before = sides(c, |(name, before, _)| format!("{name} {}", before.unwrap_or("–")));
-        let after = sides(c, |(name, _, after)| format!("{name} {}", after.unwrap_or("–")));
+        let said = |name: &str, value: Option<&str>| format!("{name} {}", value.unwrap_or("–"));
+        let (before, after): (Vec<String>, Vec<String>) =
+            c.differing().map(|(name, before, after)| (said(name, before), said(name, after))).unzip();
         json!([
             shown(&c.table),
             shown(&c.key),
             c.operation,
-            before,
-            after,
+            shown(&before.join("; ")),
+            shown(&after.join("; ")),
             option(c.place.as_deref()),
             [visibly(&c.before), visibly(&c.after), option(c.place.as_deref())]
         ])
