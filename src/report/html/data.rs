@@ -3,9 +3,9 @@
 use super::escape::visible;
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity, Side};
+use crate::report::Outcome;
 use crate::report::form::Lang;
 use crate::report::rows::{self, Holds, RowTable, members};
-use crate::report::Outcome;
 use crate::store::{Logged, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
