@@ -37,6 +37,7 @@ mod rollback_refused;
 mod safety;
 mod since;
 mod steps;
+mod still;
 mod support;
 mod systems;
 mod tls;

@@ -13,8 +13,12 @@ pub(super) struct ImportArgs {
     /// Of the files, take the lines alone that this run put into quarantine, once they are mended
     #[arg(long, value_name = "RUN")]
     replay: Option<i64>,
+    /// Read and check everything again, though nothing has moved since the last run
+    #[arg(long)]
+    reread: bool,
 }
 
 pub(super) fn import(args: ImportArgs, global: &Global, output: &Output) -> i32 {
-    run::execute(&args.job, args.replay.map_or(Command::Import, Command::Replay), &run::Safety::default(), global, output)
+    let safety = run::Safety { reread: args.reread, ..run::Safety::default() };
+    run::execute(&args.job, args.replay.map_or(Command::Import, Command::Replay), &safety, global, output)
 }

@@ -23,13 +23,16 @@ pub(super) struct RunArgs {
     /// Take no backup, whatever the job says
     #[arg(long)]
     no_backup: bool,
+    /// Read and check everything again, though nothing has moved since the last run
+    #[arg(long)]
+    reread: bool,
     /// An empty PostgreSQL database to restore copies into, where none may be made
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
 }
 
 pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
-    let safety = Safety { plan: args.plan, no_backup: args.no_backup, scratch: args.scratch };
+    let safety = Safety { plan: args.plan, no_backup: args.no_backup, reread: args.reread, scratch: args.scratch };
     execute(&args.job, Command::Run, &safety, global, output)
 }
 
@@ -38,6 +41,7 @@ pub(super) fn run(args: RunArgs, global: &Global, output: &Output) -> i32 {
 pub(super) struct Safety {
     pub(super) plan: Option<PathBuf>,
     pub(super) no_backup: bool,
+    pub(super) reread: bool,
     pub(super) scratch: Option<String>,
 }
 
@@ -46,6 +50,7 @@ impl Safety {
         Ok(Guard {
             copies: job.backup.dir.clone().unwrap_or_else(|| FOLDER.into()),
             no_backup: self.no_backup,
+            reread: self.reread,
             plan: self.plan.as_deref().map(Plan::read).transpose()?,
             scratch: scratch(self.scratch.as_deref(), Some(job))?,
         })

@@ -22,6 +22,8 @@ pub struct Guard {
     pub copies: PathBuf,
     /// No backup is taken, whatever the job says.
     pub no_backup: bool,
+    /// Everything is read and checked again, though nothing has moved since the last run.
+    pub reread: bool,
     /// The plan that is applied.
     pub plan: Option<Plan>,
     /// An empty PostgreSQL database to restore copies into.

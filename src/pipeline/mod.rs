@@ -18,6 +18,7 @@ mod rehearse;
 mod rollback;
 mod schema;
 mod sources;
+mod still;
 mod transaction;
 
 pub use again::compare_again;
@@ -163,7 +164,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     }
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
-    past::look_up(outcome, &mut store);
+    let last = past::look_up(outcome, &mut store).filter(|last| last.state.is_some());
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
     let result = if ready && hooks::before(request, outcome) {
@@ -172,6 +173,10 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
             command => {
                 let found = early.map_or_else(|| look_for_files(request), Ok);
                 found.and_then(|(files, findings)| {
+                    let steps = steps(request, &store)?;
+                    if still::stands(request, outcome, &mut store, &files, &steps, last)? {
+                        return Ok(());
+                    }
                     outcome.findings.extend(findings);
                     match command {
                         Command::Replay(run) => replay(request, outcome, &mut store, &files, *run),
@@ -221,6 +226,14 @@ fn ready(request: &Request<'_>, outcome: &mut Outcome, store: &mut Store) -> boo
     let ready = asked.findings.iter().all(|f| f.severity != Severity::Error);
     outcome.findings.extend(asked.findings);
     ready
+}
+
+/// The schema steps that the run is to see to.
+fn steps(request: &Request<'_>, store: &Store) -> Result<Vec<Step>> {
+    match (&request.job.migrations, &request.command) {
+        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn look_for_files(request: &Request<'_>) -> Result<(Vec<SourceFile>, Vec<Finding>)> {
@@ -299,10 +312,7 @@ fn read_and_load(
     let archive = Archive { job, files, read: &read };
     outcome.sources = sources::outcomes(archive, &before);
     sources::mark_quarantined(outcome, archive, rests);
-    let steps: Vec<Step> = match (&job.migrations, &request.command) {
-        (Some(dir), Command::Run | Command::Plan) => read_steps(dir, store.backend())?,
-        _ => Vec::new(),
-    };
+    let steps = steps(request, store)?;
     if parse::blocked(&outcome.findings) {
         inside::without_database(archive, store, outcome)?;
         parse::quote(job, files, &read, &mut outcome.findings);

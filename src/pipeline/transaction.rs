@@ -1,7 +1,7 @@
 //! The one transaction of a run: schema, rows, checks and the record of it, committed only when all of it holds.
 
 use super::patience::patiently;
-use super::{Request, inside, record, schema};
+use super::{Request, inside, record, schema, still};
 use crate::assemble::Archive;
 use crate::error::Result;
 use crate::migrate::{Step, not_kept};
@@ -35,7 +35,7 @@ pub(super) fn transact(
         store.begin()?;
         let result = inside::load_and_check(request, archive, store, outcome, steps).and_then(|()| {
             outcome.findings.extend(keys.dangling(store)?);
-            settle(request, archive, store, outcome, unguarded)
+            settle(request, archive, store, outcome, steps, unguarded)
         });
         if !matches!(result, Ok(End::Committed)) {
             store.rollback();
@@ -48,7 +48,14 @@ pub(super) fn transact(
 }
 
 /// Commits with the record of the run, when all of it holds.
-fn settle(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome, unguarded: bool) -> Result<End> {
+fn settle(
+    request: &Request<'_>,
+    archive: Archive<'_>,
+    store: &mut Store,
+    outcome: &mut Outcome,
+    steps: &[Step],
+    unguarded: bool,
+) -> Result<End> {
     parse::quote(request.job, archive.files, archive.read, &mut outcome.findings);
     outcome.judge();
     request.check_interrupt()?;
@@ -58,6 +65,7 @@ fn settle(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcom
     if unguarded && outcome.run.status == RunStatus::Committed {
         return Ok(End::Unguarded);
     }
+    outcome.state = still::state(request, store, outcome, archive.files, steps)?;
     outcome.run.finished_at = now();
     record(outcome, store)?;
     store.commit()?;

@@ -22,6 +22,7 @@ mod run;
 mod safety;
 mod sheets;
 mod since;
+mod state;
 mod swedish;
 mod text;
 mod words;
@@ -39,6 +40,7 @@ pub use metrics::metrics;
 pub use rehearsal::{BackupOutcome, Rehearsal, Sample, TableChange, WayBack};
 pub use run::{RunInfo, RunStatus};
 pub use since::{Difference, Kind, Past, SinceLast};
+pub use state::State;
 pub use text::{Style, finding_text, text};
 pub use write::{claim_folder, json, put_in_place, report_file, write};
 
@@ -110,6 +112,9 @@ pub struct Outcome {
     /// The digest of what the user's tables hold afterwards, where only the backup leads back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sha256: Option<String>,
+    /// What it left, where the next run may take its word for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// The report for people; `None` when none could be written.
     pub report: Option<String>,
     /// The exit code of the process.
@@ -224,6 +229,7 @@ impl Outcome {
             rehearsal: None,
             looked_again: None,
             state_sha256: None,
+            state: None,
             report: None,
             exit_code: 0,
         }

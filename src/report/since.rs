@@ -74,10 +74,9 @@ pub struct Past {
 }
 
 impl Past {
-    /// What the recorded outcome of a run says; an error where it cannot be read.
-    pub fn read(run: i64, report: &str) -> Result<Past, String> {
-        let outcome: Outcome = serde_json::from_str(report).map_err(|e| e.to_string())?;
-        let mut differences = differences(&outcome);
+    /// What the recorded outcome of a run says.
+    pub fn of(run: i64, outcome: &Outcome) -> Past {
+        let mut differences = differences(outcome);
         if let Some(since) = &outcome.since_last {
             let stood = since.still.iter().chain(&since.new).map(|d| (d.identity(), d.runs)).collect::<BTreeMap<_, _>>();
             for difference in &mut differences {
@@ -85,7 +84,7 @@ impl Past {
             }
             differences.extend(since.not_looked_at.iter().cloned());
         }
-        Ok(Past { run, differences })
+        Past { run, differences }
     }
 
     /// What is different now.
@@ -253,7 +252,7 @@ mod tests {
     }
 
     fn after(before: &Outcome, mut now: Outcome) -> Outcome {
-        let past = Past::read(1, &serde_json::to_string(before).unwrap()).unwrap();
+        let past = Past::of(1, before);
         now.past = Some(past);
         now.compare();
         now

@@ -3,7 +3,7 @@
 
 use super::dialect::Bind;
 use super::own::number;
-use super::{AnyConnection, JsonRow, Store, Texts, bound, refused};
+use super::{AnyConnection, Line, Store, Texts, bound, refused};
 use crate::digest::{Running, sha256};
 use crate::error::{Result, Stop};
 use diesel::connection::DefaultLoadingMode;
@@ -119,15 +119,15 @@ impl Store {
         let parts = if self.is_postgres() { POSTGRES } else { SQLITE };
         for part in parts.split(";\n").filter(|part| part.contains("SELECT")) {
             let binds = [Some(run.as_str())];
-            let mut give = |row: QueryResult<JsonRow>| each(&row.map_err(|e| refused(&e))?.row);
+            let mut give = |line: QueryResult<Line>| each(line.map_err(|e| refused(&e))?.get(0).unwrap_or_default());
             match &mut self.connection {
                 AnyConnection::Sqlite(c) => {
                     let rows = bound(diesel::sql_query(part).into_boxed(), &binds);
-                    rows.load_iter::<JsonRow, DefaultLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)?;
+                    rows.load_iter::<Line, DefaultLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)?;
                 }
                 AnyConnection::Postgres(c) => {
                     let rows = bound(diesel::sql_query(part).into_boxed(), &binds);
-                    rows.load_iter::<JsonRow, PgRowByRowLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)?;
+                    rows.load_iter::<Line, PgRowByRowLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)?;
                 }
             }
         }

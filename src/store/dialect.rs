@@ -27,13 +27,11 @@ pub(super) enum Bind {
 }
 
 impl Dialect {
-    /// One expression that gives several values as a JSON list of texts.
-    pub(super) fn texts(self, expressions: &[&str]) -> String {
-        let cast = |e: &&str| format!("CAST({e} AS TEXT)");
-        let each = expressions.iter().map(cast).collect::<Vec<_>>().join(", ");
+    /// An expression as a text, the `n`th of a query. SQLite's client makes a text of whatever there is.
+    pub(super) fn text(self, expression: &str, n: usize) -> String {
         match self {
-            Dialect::Sqlite => format!("json_array({each})"),
-            Dialect::Postgres => format!("json_build_array({each})::text"),
+            Dialect::Sqlite => format!("{expression} AS c{n}"),
+            Dialect::Postgres => format!("CAST({expression} AS TEXT) AS c{n}"),
         }
     }
 

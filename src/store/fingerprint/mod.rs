@@ -58,6 +58,11 @@ impl Store {
     pub fn fingerprint(&mut self, scope: Scope) -> Result<Fingerprint> {
         if self.is_postgres() { self.postgres_fingerprint(scope) } else { self.sqlite_fingerprint(scope) }
     }
+
+    /// What one table holds.
+    pub fn content_of(&mut self, table: &str) -> Result<Content> {
+        if self.is_postgres() { self.postgres_content(table) } else { self.sqlite_content(table, "") }
+    }
 }
 
 impl Fingerprint {

@@ -31,6 +31,11 @@ impl Store {
         read.and_then(|fingerprint| back.map(|()| fingerprint))
     }
 
+    /// The rows of one table.
+    pub(super) fn postgres_content(&mut self, table: &str) -> Result<Content> {
+        self.content(&format!("FROM {} AS \"tieout row\"", quote(table)), WHOLE_ROW)
+    }
+
     /// A setting of the session or server.
     fn setting(&mut self, name: &str) -> Result<String> {
         let row = self.select(&["current_setting($1)"], "", &[Some(name)])?;

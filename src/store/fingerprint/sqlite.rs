@@ -41,19 +41,18 @@ impl Store {
         Ok(found)
     }
 
-    fn sqlite_content(&mut self, table: &str, ours: &str) -> Result<Content> {
+    pub(super) fn sqlite_content(&mut self, table: &str, ours: &str) -> Result<Content> {
         let columns = self.select(&["name"], "FROM pragma_table_xinfo($1) WHERE hidden <> 1 ORDER BY cid", &[Some(table)])?;
-        let values: Vec<String> = columns.into_iter().map(|row| value(&quote(&texts::<1>(row)[0]))).collect();
+        let columns: Vec<String> = columns.into_iter().map(|row| quote(&texts::<1>(row)[0])).collect();
         // An index that contradicts its table must not answer for it.
-        let mut from = format!("FROM {} NOT INDEXED", quote(table));
+        let mut sql = format!("SELECT {} FROM {} NOT INDEXED", columns.join(", "), quote(table));
         if table == "sqlite_sequence" && !ours.is_empty() {
-            from.push_str(" WHERE name NOT LIKE 'tieout\\_%' ESCAPE '\\'");
+            sql.push_str(" WHERE name NOT LIKE 'tieout\\_%' ESCAPE '\\'");
         }
         let (mut rows, mut sum) = (0, 0u128);
-        self.for_each(&[&joined(&values)], &from, &[], |row| {
+        self.each_image(&sql, |image| {
             rows += 1;
-            sum = sum.wrapping_add(short(texts::<1>(row)[0].as_bytes()));
-            Ok(())
+            sum = sum.wrapping_add(short(image));
         })?;
         Ok(Content { rows, digest: format!("{sum:032x}") })
     }
@@ -77,23 +76,6 @@ impl Store {
             "ok" => Ok(None),
             "" => Err(Stop::database("the database's check of itself says nothing", "")),
             _ => Ok(Some(said)),
-        }
-    }
-}
-
-/// A value as a text in which 1, 1.0, '1' and x'31' differ, and nothing is rounded or cut at a NUL.
-fn value(column: &str) -> String {
-    format!("CASE typeof({column}) WHEN 'text' THEN 't' || hex({column}) WHEN 'blob' THEN 'b' || hex({column}) ELSE quote({column}) END")
-}
-
-/// The values as one text. As a balanced tree, because expressions may not be deeper than a thousand.
-fn joined(values: &[String]) -> String {
-    match values {
-        [] => "''".to_owned(),
-        [one] => one.clone(),
-        many => {
-            let (left, right) = many.split_at(many.len() / 2);
-            format!("({} || ',' || {})", joined(left), joined(right))
         }
     }
 }
