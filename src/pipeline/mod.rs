@@ -39,7 +39,8 @@ pub use around::Guard;
 pub use migrate::Way;
 pub use plan::Plan;
 use record::{record, record_again, record_failure, record_files};
-use std::path::{Path, PathBuf};
+pub use sources::root;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to run.
@@ -341,13 +342,4 @@ fn compare(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outco
     store.begin()?;
     let recorded = record_files(outcome, store).and_then(|_| record(outcome, store)).and_then(|()| store.commit());
     recorded.inspect_err(|_| store.rollback())
-}
-
-/// The folder that relative patterns start from: the one named, else the job file's.
-pub fn root(job: &Job, named: Option<&Path>) -> PathBuf {
-    match named {
-        Some(path) => path.to_owned(),
-        None if job.folder.as_os_str().is_empty() => PathBuf::from("."),
-        None => job.folder.clone(),
-    }
 }

@@ -3,10 +3,21 @@
 use super::{Command, Request};
 use crate::assemble::{Archive, Calculation, Standing};
 use crate::evidence::{Severity, Subject};
+use crate::job::Job;
 use crate::parse::FileRead;
 use crate::report::{Outcome, SourceOutcome};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use tieout_parsers::Unit;
+
+/// The folder that relative patterns start from: the one named, else the job file's.
+pub fn root(job: &Job, named: Option<&Path>) -> PathBuf {
+    match named {
+        Some(path) => path.to_owned(),
+        None if job.folder.as_os_str().is_empty() => PathBuf::from("."),
+        None => job.folder.clone(),
+    }
+}
 
 /// How the run was called, as far as it matters to what it found.
 pub(super) fn parameters(request: &Request<'_>) -> BTreeMap<String, String> {

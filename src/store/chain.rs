@@ -5,11 +5,12 @@ use super::dialect::Bind;
 use super::own::number;
 use super::{AnyConnection, Line, Store, Texts, bound, refused};
 use crate::digest::{Running, sha256};
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use diesel::connection::DefaultLoadingMode;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
 /// What the first run has in the place of the digest before it.
 pub const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -88,20 +89,27 @@ impl Store {
         let from = "FROM tieout_run WHERE id = (SELECT max(id) FROM tieout_run WHERE id < CAST($1 AS BIGINT))";
         let previous = self.select(&["digest"], from, &[Some(&id)])?.into_iter().flatten().next().flatten();
         let previous = previous.unwrap_or_else(|| FIRST.to_owned());
-        let (mut digest, mut marks) = (Running::over(&previous), Vec::new());
+        let unkept = |e: std::io::Error| Stop::database(format!("no temporary file can be written: {}", io_words(&e)), "make room");
+        // Of millions of rows the marks do not fit into memory, and while rows come nothing can be written to the database.
+        let (mut digest, mut marks) = (Running::over(&previous), BufWriter::new(tempfile::tempfile().map_err(unkept)?));
         self.lines(run, |line| {
             digest.line(line);
-            marks.push(Mark::of(line).text());
-            Ok(())
+            writeln!(marks, "{}", Mark::of(line).text()).map_err(unkept)
         })?;
         let digest = digest.finish();
-        let parts = marks.chunks(MARKS).enumerate();
-        let rows: Vec<Texts> = parts.map(|(n, part)| vec![Some(id.clone()), Some(n.to_string()), Some(part.join("\n"))]).collect();
-        if !self.marks(run)?.is_empty() {
-            // Somebody took away a run with this number.
-            self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
+        let mut marks = marks.into_inner().map_err(|e| unkept(e.into_error()))?;
+        marks.rewind().map_err(unkept)?;
+        // Somebody may have taken away a run with this number.
+        self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
+        let mut marks = BufReader::new(marks).lines();
+        for n in 0.. {
+            let part: Vec<String> = marks.by_ref().take(MARKS).collect::<std::io::Result<_>>().map_err(unkept)?;
+            if part.is_empty() {
+                break;
+            }
+            let row = vec![Some(id.clone()), Some(n.to_string()), Some(part.join("\n"))];
+            self.insert_rows("tieout_seal", &[("run_id", Bind::Number), ("part", Bind::Number), ("seals", Bind::Text)], &[row])?;
         }
-        self.insert_rows("tieout_seal", &[("run_id", Bind::Number), ("part", Bind::Number), ("seals", Bind::Text)], &rows)?;
         let sql = "UPDATE tieout_run SET previous = $1, digest = $2 WHERE id = CAST($3 AS BIGINT)";
         self.change(sql, &[Some(&previous), Some(&digest), Some(&id)])?;
         Ok(Link { previous, digest })

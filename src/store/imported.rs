@@ -69,10 +69,11 @@ impl Store {
         most: usize,
         mut each: impl FnMut(Imported) -> Result<()>,
     ) -> Result<bool> {
+        let order = if self.is_postgres() { "c.row_key COLLATE \"C\", c.id" } else { "c.row_key, c.id" };
         let from = format!(
-            "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.table_name = $1 AND {} ORDER BY {}, c.id LIMIT {}",
+            "FROM (SELECT c.* FROM tieout_change c WHERE c.table_name = $1 AND {} ORDER BY {order} LIMIT {}) c \
+             LEFT JOIN tieout_file f ON f.id = c.file_id ORDER BY {order}",
             self.of_standing_run(run)?,
-            if self.is_postgres() { "c.row_key COLLATE \"C\"" } else { "c.row_key" },
             most.saturating_add(1).min(i64::MAX as usize),
         );
         let (mut read, mut last): (usize, Option<Imported>) = (0, None);
@@ -101,8 +102,9 @@ impl Store {
 
     /// How many rows of a table the job's imports up to a run wrote.
     pub fn imported_count(&mut self, job: &str, run: i64, table: &str) -> Result<usize> {
-        let from = format!("FROM tieout_change c WHERE c.table_name = $1 AND {}", self.of_standing_run(run)?);
-        let rows = self.select(&["count(DISTINCT c.row_key)"], &from, &[Some(table), Some(&run.to_string()), Some(job)])?;
+        let from =
+            format!("FROM (SELECT DISTINCT c.row_key FROM tieout_change c WHERE c.table_name = $1 AND {}) k", self.of_standing_run(run)?);
+        let rows = self.select(&["count(*)"], &from, &[Some(table), Some(&run.to_string()), Some(job)])?;
         Ok(super::own::number(&rows, 0).and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
     }
 

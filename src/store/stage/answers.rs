@@ -32,6 +32,9 @@ impl Stage<'_> {
     /// Notes what is to happen with rows.
     pub fn decide(&self, store: &mut Store, decisions: &[Decision]) -> Result<()> {
         let dialect = store.dialect();
+        if !decisions.is_empty() {
+            self.index(store)?;
+        }
         for chunk in decisions.chunks(500) {
             let mut binds = Vec::new();
             let tuples: Vec<String> = chunk
@@ -57,6 +60,7 @@ impl Stage<'_> {
 
     /// Puts what the database holds into columns of a staged row, where that side holds.
     pub fn keep(&self, store: &mut Store, seq: i64, columns: &[(&str, Option<&str>)]) -> Result<()> {
+        self.index(store)?;
         let dialect = store.dialect();
         for (name, text) in columns {
             let Some(at) = self.used.iter().position(|(_, c, _)| c.name == *name) else { continue };
@@ -120,6 +124,9 @@ impl Stage<'_> {
             self.same_key(dialect)
         );
         store.change(&written, &name)?;
+        if self.fresh {
+            return self.describe(store, run);
+        }
         let distinct = dialect.distinct("l.after", "s.content");
         let adopt = format!(
             "{into}) {} FROM tieout_stage s LEFT JOIN tieout_change l ON l.id = {LAST} WHERE coalesce(s.act, 'same') = 'same' AND {distinct} ORDER BY s.seq",

@@ -45,7 +45,7 @@ pub(super) fn copy(connection: &mut diesel::PgConnection, lines: &[Texts]) -> Re
                 }
             }
         }
-        buffer.extend(b"\t\\N\t\\N\t\\N\n");
+        buffer.extend(b"\t\\N\t\\N\n");
     }
     let send = |out: &mut dyn std::io::Write| out.write_all(&buffer).map_err(|e| diesel::result::Error::SerializationError(Box::new(e)));
     diesel::copy_from(tieout_stage::table).from_raw_data(StageTarget, send).execute(connection).map(drop).map_err(|e| refused(&e))

@@ -13,6 +13,7 @@ use super::{Store, Texts, quote};
 use crate::error::{Result, Stop};
 use crate::store::shape::{ShapeColumn, TableShape};
 use crate::table::{Column, Role, Row, Table, row_id};
+use std::cell::Cell;
 
 /// What is the same for all rows of a load.
 pub struct Run<'a> {
@@ -39,6 +40,10 @@ pub struct Stage<'t> {
     kept: Vec<String>,
     /// Unique keys of the table that are not the natural key, as positions in `used`.
     unique: Vec<Vec<usize>>,
+    /// Whether the table is empty and no import of ours wrote to it: then every row is new, and nothing is to be compared.
+    fresh: bool,
+    /// Whether the stage's rows can be found by their number.
+    indexed: Cell<bool>,
 }
 
 /// The stage's own columns before those of the table; what they are bound as.
@@ -84,19 +89,26 @@ impl<'t> Stage<'t> {
         let own = OWN.map(|(name, bind)| format!("{name} {}", if bind == Bind::Number { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
-        Ok(Stage { table, used, kept, unique })
+        let known = "FROM tieout_change WHERE table_name = $1 AND undone_by IS NULL LIMIT 1";
+        let fresh = store.select(&["1"], &format!("FROM {} LIMIT 1", quote(name)), &[])?.is_empty()
+            && store.select(&["1"], known, &[Some(name)])?.is_empty();
+        Ok(Stage { table, used, kept, unique, fresh, indexed: Cell::new(false) })
     }
 
     /// Writes rows into the stage; gives how many.
     pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Result<Row>>, run: &Run<'_>) -> Result<usize> {
         let dialect = store.dialect();
+        let act = self.fresh.then_some("insert");
         let mut count = 0;
         let mut lines = rows.map(|row| {
             count += 1;
-            Ok(self.line(dialect, count, row?, run))
+            let mut line = self.line(dialect, count, row?, run);
+            line.push(act.map(str::to_owned));
+            Ok(line)
         });
         let names: Vec<String> = (0..self.used.len()).map(|i| format!("v{i}")).collect();
-        let columns: Vec<(&str, Bind)> = OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), Bind::Text))).collect();
+        let columns: Vec<(&str, Bind)> =
+            OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), Bind::Text))).chain([("act", Bind::Text)]).collect();
         loop {
             let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect::<Result<_>>()?;
             if chunk.is_empty() {
@@ -108,8 +120,20 @@ impl<'t> Stage<'t> {
             }
         }
         drop(lines);
-        store.execute("CREATE INDEX tieout_stage_key ON tieout_stage (key); CREATE INDEX tieout_stage_seq ON tieout_stage (seq); ANALYZE tieout_stage")?;
+        if !self.fresh {
+            store.execute("CREATE INDEX tieout_stage_key ON tieout_stage (key)")?;
+            self.index(store)?;
+        }
+        store.execute("ANALYZE tieout_stage")?;
         Ok(count)
+    }
+
+    /// Sees to it that rows are found by their number.
+    fn index(&self, store: &mut Store) -> Result<()> {
+        if !self.indexed.replace(true) {
+            store.execute("CREATE INDEX tieout_stage_seq ON tieout_stage (seq)")?;
+        }
+        Ok(())
     }
 
     /// A row as the stage holds it.

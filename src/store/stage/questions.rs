@@ -140,6 +140,9 @@ impl<'t> Stage<'t> {
 
     /// Takes rows out of the stage.
     pub fn remove(&self, store: &mut Store, seqs: &[i64]) -> Result<()> {
+        if !seqs.is_empty() {
+            self.index(store)?;
+        }
         for chunk in seqs.chunks(500) {
             let list: Vec<String> = chunk.iter().map(i64::to_string).collect();
             store.execute(&format!("DELETE FROM tieout_stage WHERE seq IN ({})", list.join(", ")))?;
@@ -150,6 +153,11 @@ impl<'t> Stage<'t> {
     /// The rows that leave a column empty which the table wants filled, with the columns' names.
     pub fn empty_but_required(&self, store: &mut Store) -> Result<Vec<(Staged, &'t str)>> {
         let mut found = Vec::new();
+        let empty = |(at, (.., shape)): (usize, &(usize, &Column, ShapeColumn))| shape.required.then(|| format!("v{at} IS NULL"));
+        let empty: Vec<String> = self.used.iter().enumerate().filter_map(empty).collect();
+        if empty.is_empty() || store.select(&["1"], &format!("FROM tieout_stage WHERE {} LIMIT 1", empty.join(" OR ")), &[])?.is_empty() {
+            return Ok(found);
+        }
         for (at, (_, column, shape)) in self.used.iter().enumerate() {
             if shape.required {
                 let from = format!("FROM tieout_stage s {WITHOUT_LAST} WHERE s.v{at} IS NULL ORDER BY s.seq");
@@ -178,6 +186,9 @@ impl<'t> Stage<'t> {
     /// The new rows that mean the same to people as a row that stands there: a name in other letters, a day with a time.
     /// Gives the target row's key as it stands.
     pub fn nearly_there(&self, store: &mut Store) -> Result<Vec<(Staged, String)>> {
+        if self.fresh {
+            return Ok(Vec::new());
+        }
         let keys: Vec<(usize, &Column, &ShapeColumn)> = self.with(&[Role::Key]).collect();
         if !keys.iter().any(|(_, column, _)| matches!(column.kind, Kind::Name | Kind::Date)) {
             return Ok(Vec::new()); // Such keys are the same to the letter, or not at all.
@@ -221,6 +232,9 @@ impl<'t> Stage<'t> {
 
     /// The keys that the target table holds more than once.
     pub fn ambiguous(&self, store: &mut Store) -> Result<Vec<String>> {
+        if self.fresh {
+            return Ok(Vec::new());
+        }
         let same_key = self.same_key(store.dialect());
         let from = format!("FROM tieout_stage s JOIN {} t ON {same_key} GROUP BY s.key HAVING count(*) > 1 ORDER BY s.key", self.target());
         Ok(store.select(&["s.key"], &from, &[])?.into_iter().filter_map(|mut row| row[0].take()).collect())
@@ -228,6 +242,9 @@ impl<'t> Stage<'t> {
 
     /// Marks the rows without a target row as new; gives those that we imported before, and that are gone.
     pub fn mark_new(&self, store: &mut Store) -> Result<Vec<Staged>> {
+        if self.fresh {
+            return Ok(Vec::new());
+        }
         let same_key = self.same_key(store.dialect());
         store.execute(&format!(
             "UPDATE tieout_stage AS s SET act = 'insert' WHERE NOT EXISTS (SELECT 1 FROM {} t WHERE {same_key})",
@@ -257,7 +274,7 @@ impl<'t> Stage<'t> {
             .with(&[Role::Data])
             .map(|(at, column, _)| dialect.distinct(&format!("t.{}", quote(&column.name)), &self.staged(dialect, at)))
             .collect();
-        if differs.is_empty() {
+        if self.fresh || differs.is_empty() {
             return Ok(Vec::new());
         }
         let from = format!(
