@@ -295,9 +295,9 @@ impl Load<'_> {
         stage.read_back(store, |seq, columns| {
             seen += 1;
             stages.pair(columns);
-            let differs = columns
-                .iter()
-                .find(|(c, staged, held)| staged.as_deref().map(|t| c.kind.canonical(t)) != held.as_deref().map(|t| c.kind.canonical(t)));
+            let differs = columns.iter().find(|(c, staged, held)| {
+                staged != held && staged.as_deref().map(|t| c.kind.canonical(t)) != held.as_deref().map(|t| c.kind.canonical(t))
+            });
             match differs {
                 None => equal += 1,
                 Some((column, staged, held)) => {

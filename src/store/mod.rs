@@ -74,6 +74,7 @@ use lock::LOCK_TIMEOUT;
 /// was killed must not hold its lock until its statement ends: since version 14 the server can be told to look.
 const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET client_min_messages = warning; \
     SET standard_conforming_strings = on; SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; \
+    SET work_mem = '64MB'; SET temp_buffers = '64MB'; \
     SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
 
 /// How much of a file SQLite keeps in memory, in KiB.

@@ -5,7 +5,7 @@ use crate::support::database::Kind;
 use crate::support::{TestEnv, kill, on_both};
 use serde_json::Value;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tieout::backup::{Occasion, Wanted, take, take_and_keep};
 use tieout::store::{Scope, Store};
@@ -182,7 +182,7 @@ fn busy(env: &TestEnv) {
     if env.database.kind == Kind::Postgres {
         env.database.execute("CREATE SEQUENCE s");
     }
-    let stop = AtomicBool::new(false);
+    let (stop, written) = (AtomicBool::new(false), AtomicUsize::new(0));
     let copies: Vec<String> = std::thread::scope(|scope| {
         scope.spawn(|| {
             let next = if env.database.kind == Kind::Postgres { "SELECT nextval('s');" } else { "" };
@@ -190,10 +190,18 @@ fn busy(env: &TestEnv) {
             let sql = if next.is_empty() { format!("PRAGMA busy_timeout = 20000; {sql}") } else { sql };
             while !stop.load(Ordering::Relaxed) {
                 env.database.execute(&sql);
+                written.fetch_add(1, Ordering::Relaxed);
             }
         });
+        let backup_after_more = || {
+            let before = written.load(Ordering::Relaxed);
+            while written.load(Ordering::Relaxed) == before {
+                std::thread::yield_now();
+            }
+            backup(env, &[]).0
+        };
         // Whatever happens the writer must be told.
-        let copies = std::panic::catch_unwind(|| (0..4).map(|_| backup(env, &[]).0).collect());
+        let copies = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..4).map(|_| backup_after_more()).collect()));
         stop.store(true, Ordering::Relaxed);
         copies.unwrap()
     });

@@ -77,10 +77,11 @@ impl Stage<'_> {
         let names: Vec<String> = self.used.iter().map(|(_, c, _)| quote(&c.name)).collect();
         let values: Vec<String> = (0..self.used.len()).map(|at| self.staged(dialect, at)).collect();
         let sql = format!(
-            "INSERT INTO {} ({}) SELECT {} FROM tieout_stage s WHERE s.act = 'insert' ORDER BY s.seq",
+            "INSERT INTO {} ({}) SELECT {} FROM tieout_stage s WHERE s.act = 'insert'{}",
             self.target(),
             names.join(", "),
-            values.join(", ")
+            values.join(", "),
+            self.in_order(dialect)
         );
         let inserted = store.change(&sql, &[])?;
         let sets: Vec<String> = self
@@ -117,11 +118,12 @@ impl Stage<'_> {
         let name = [Some(&*self.table.name)];
         let written = format!(
             "{into}, row_before, left_digest) {}, s.row_before, {} FROM tieout_stage s JOIN {} t ON {} \
-             WHERE s.act IN ('insert', 'update') ORDER BY s.seq",
+             WHERE s.act IN ('insert', 'update'){}",
             values("s.act"),
             dialect.digest(&self.image(dialect)),
             self.target(),
-            self.same_key(dialect)
+            self.same_key(dialect),
+            self.in_order(dialect)
         );
         store.change(&written, &name)?;
         if self.fresh {

@@ -128,6 +128,11 @@ impl<'t> Stage<'t> {
         Ok(count)
     }
 
+    /// What asks for the rows in the order of reading. In SQLite they lie in it: to sort them would cost more than to write them.
+    fn in_order(&self, dialect: super::dialect::Dialect) -> &'static str {
+        if self.fresh && dialect == super::dialect::Dialect::Sqlite { " ORDER BY s.rowid" } else { " ORDER BY s.seq" }
+    }
+
     /// Sees to it that rows are found by their number.
     fn index(&self, store: &mut Store) -> Result<()> {
         if !self.indexed.replace(true) {

@@ -118,6 +118,9 @@ impl<'t> Stage<'t> {
             of = (file, key);
             Ok(())
         })?;
+        if !changed.is_empty() {
+            self.index(store)?;
+        }
         let dialect = store.dialect();
         let set_id = id.map_or(String::new(), |at| format!(", v{at} = d.id"));
         for chunk in changed.chunks(500) {
