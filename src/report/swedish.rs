@@ -97,6 +97,7 @@ pub(super) const SWEDISH: &[(&str, &str)] = &[
         "Underskrifterna gäller körningens kontrollsumma; `tieout verify` prövar dem.",
     ),
     ("Digest of the run", "Körningens kontrollsumma"),
+    ("none: it is the first of the chain", "ingen: den är kedjans första"),
     ("Digest of the run before", "Föregående körnings kontrollsumma"),
     ("Around the run", "Runt körningen"),
     ("Assumptions and limitations", "Antaganden och begränsningar"),

@@ -223,7 +223,8 @@ impl Store {
 
     /// Forgets all that is noted.
     pub fn forget_stale(&mut self) -> Result<()> {
-        self.execute("DROP TABLE IF EXISTS tieout_stale")
+        let temporary = if self.is_postgres() { "pg_temp" } else { "temp" };
+        self.execute(&format!("DROP TABLE IF EXISTS {temporary}.tieout_stale"))
     }
 }
 

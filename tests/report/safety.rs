@@ -32,7 +32,7 @@ on_both! {
             "<td>point_info</td><td class=\"n\">4</td><td class=\"n\">0</td><td class=\"n\">2</td><td class=\"n\">0</td><td class=\"n\">4</td><td>label (2)</td>",
             "<td>point_info</td><td>updated</td><td>1</td><td>label</td>",
             "&lt;b&gt;a&lt;/b&gt;",
-            "the way back is the backup alone:",
+            "The way back is the backup alone:",
             "checks were asked again over a new connection, and said the same.",
         ] {
             assert!(section.contains(words), "{words} is not in {section}");
@@ -50,7 +50,7 @@ on_both! {
         assert!(sheet.rows().any(|r| r[0] == Data::String("point_info".into()) && r[3] == Data::Float(2.0)), "{sheet:?}");
         env.tieout(&["report", "1", "--database", &url, "--lang", "sv", "--report", "sv"]).expect_code(0);
         let swedish = env.read("sv/index.html");
-        for words in ["Säkerhetskopia och repetition", "Repeterat på en kopia", "vägen tillbaka är enbart säkerhetskopian:", "<td>ändrad</td>"] {
+        for words in ["Säkerhetskopia och repetition", "Repeterat på en kopia", "Vägen tillbaka är enbart säkerhetskopian:", "<td>ändrad</td>"] {
             assert!(swedish.contains(words), "{words}");
         }
         let seen = look(&env.path(&format!("{folder}/index.html")), None);

@@ -156,6 +156,8 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
     let tables: Vec<&str> = outcome.tables.keys().map(String::as_str).collect();
     let parameters: Vec<String> = account.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let number = run.id.map_or(String::new(), |id| id.to_string());
+    let none = say("none: it is the first of the chain");
+    let previous = run.previous.as_deref().map_or("", |digest| if digest == crate::store::FIRST { none } else { digest }).to_owned();
     pairs([
         (say("Job"), run.job.clone()),
         (say("Period"), period),
@@ -175,7 +177,7 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
             (say("Job file SHA-256"), run.job_sha256.clone()),
             (say("Parameters"), parameters.join(", ")),
             (say("Digest of the run"), run.digest.clone().unwrap_or_default()),
-            (say("Digest of the run before"), run.previous.clone().unwrap_or_default()),
+            (say("Digest of the run before"), previous),
         ])
 }
 

@@ -28,7 +28,9 @@ pub(super) fn safety(outcome: &Outcome, lang: Lang) -> String {
         out.push_str(&paragraph(&lang.fill(words, &[&seconds(rehearsal.milliseconds)])));
         out.push_str(&changes(rehearsal, lang));
         heading(&mut out, lang.say("The way back"));
-        out.push_str(&paragraph(lang.say(way_back(rehearsal))));
+        let words = lang.say(way_back(rehearsal));
+        let first = words.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+        out.push_str(&paragraph(&(first + words.get(1..).unwrap_or_default())));
         let again = rehearsal.again.iter().map(|other| format!("{}: {other}", lang.say("a second run comes to something else")));
         let lost: Vec<String> = rehearsal.way_back.losses.iter().cloned().chain(again).collect();
         if !lost.is_empty() {
