@@ -2,7 +2,7 @@
 
 use crate::digest::sha256_of;
 use crate::error::{Result, Stop, io_words};
-use crate::evidence::Finding;
+use crate::evidence::{Finding, Subject};
 use crate::job::{Job, Source};
 use crate::unpack::{self, Location};
 use std::collections::HashSet;
@@ -101,20 +101,21 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     for entry in walkdir::WalkDir::new(root.join(&fixed)).follow_links(true).max_depth(depth) {
         let entry = match entry {
             Ok(entry) => entry,
-            Err(error) if error.depth() == 0 && error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) => {
-                return Ok(found);
-            }
-            Err(error) => return Err(Stop::usage(format!("cannot look for `{pattern}`: {error}"), "mend the folder or its permissions")),
+            Err(error) => match unwalked(root, pattern, &matcher, &error) {
+                Some(stop) => return Err(stop),
+                None => continue,
+            },
         };
         let Ok(path) = entry.path().strip_prefix(root) else { continue };
-        if !entry.file_type().is_file() || !matcher.is_match(path) {
+        if entry.file_type().is_dir() || !matcher.is_match(path) {
             continue;
         }
-        let shown: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
-        let shown = shown.join("/");
-        let real = entry.path().canonicalize().map_err(|e| {
-            Stop::usage(format!("cannot read {shown}: {}", io_words(&e)), "it may be a link to nowhere; remove it or mend it")
-        })?;
+        let shown = shown(path);
+        if let Some(what) = no_file(entry.file_type()) {
+            let hint = "a file is read twice: write it into a file, or give it to standard input, whose pattern is `-`";
+            return Err(Stop::new(Subject::File, format!("{shown} matches `{pattern}` and is no file but {what}"), hint));
+        }
+        let real = entry.path().canonicalize().map_err(|e| unreadable(&shown, &e))?;
         if !real.starts_with(root) {
             return Err(Stop::usage(
                 format!("{shown} is a link to {}, outside the root {}", real.display(), root.display()),
@@ -124,6 +125,48 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
         found.push((shown, real));
     }
     Ok(found)
+}
+
+/// What keeps a walk from going on; `None` where it is no way to a file that the pattern could mean.
+fn unwalked(root: &Path, pattern: &str, matcher: &globset::GlobMatcher, error: &walkdir::Error) -> Option<Stop> {
+    let whole = error.path().unwrap_or(root);
+    let path = whole.strip_prefix(root).unwrap_or(whole);
+    let (shown, is_meant) = (shown(path), matcher.is_match(path));
+    let hint = "remove the link, mend it, or write a pattern that does not match it";
+    if let Some(above) = error.loop_ancestor() {
+        let folder = above.strip_prefix(root).ok().filter(|a| !a.as_os_str().is_empty()).map_or(".".into(), self::shown);
+        let message = format!("{shown} matches `{pattern}` and is a link back to the folder {folder}, in which it lies");
+        return is_meant.then(|| Stop::new(Subject::File, message, hint));
+    }
+    if let Ok(target) = whole.read_link() {
+        let message = format!("{shown} matches `{pattern}` and is a link to nowhere: it leads to {}", target.display());
+        return is_meant.then(|| Stop::new(Subject::File, message, hint));
+    }
+    if error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return None;
+    }
+    let why = error.io_error().map_or_else(|| error.to_string(), io_words);
+    Some(Stop::new(Subject::File, format!("cannot look for `{pattern}` in {shown}: {why}"), "check the folder and its permissions"))
+}
+
+/// What something is that is neither file, folder nor link.
+pub fn no_file(kind: std::fs::FileType) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        _ if kind.is_file() || kind.is_dir() || kind.is_symlink() => None,
+        _ if kind.is_fifo() => Some("a named pipe"),
+        _ if kind.is_socket() => Some("a socket"),
+        _ => Some("a device"),
+    }
+}
+
+/// A path as it is written everywhere.
+fn shown(path: &Path) -> String {
+    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Stop {
+    Stop::new(Subject::File, format!("cannot read {path}: {}", io_words(error)), "check the file and its permissions")
 }
 
 /// Where a file is that a run recorded by its path below the root; `None` where there is none, or only outside the root.
@@ -145,8 +188,7 @@ pub fn located_again(root: &Path, path: &str) -> Option<Location> {
 
 fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
     let digest = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest);
-    let (sha256, size) =
-        digest.map_err(|e| Stop::usage(format!("cannot read {path}: {}", io_words(&e)), "check the file and its permissions"))?;
+    let (sha256, size) = digest.map_err(|e| unreadable(&path, &e))?;
     Ok(SourceFile { source, path, location, size, sha256, excluded: None, only: None })
 }
 

@@ -132,7 +132,7 @@ fn poured(file: &SourceFile, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Resul
         }
         Err(Dry::Broken(code, message, hint)) => Ok(Some(Parsed::refused(code, message, hint))),
         Err(Dry::Unread(error)) => {
-            Err(Stop::usage(format!("cannot read {}: {}", file.path, io_words(&error)), "check the file and its permissions"))
+            Err(Stop::new(Subject::File, format!("cannot read {}: {}", file.path, io_words(&error)), "check the file and its permissions"))
         }
         Err(Dry::Stopped(stop)) => Err(stop),
     }

@@ -4,6 +4,7 @@
 
 use crate::digest::Hashing;
 use crate::error::{Result, Stop, io_words};
+use crate::evidence::Subject;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -135,7 +136,8 @@ fn broken(why: &str) -> Dry {
 /// The members of a ZIP archive that are files, by name.
 pub fn members(archive: &Path) -> Result<Vec<String>> {
     let shown = archive.display();
-    let cannot = |why: String| Stop::usage(format!("cannot read the archive {shown}: {why}"), "check that it is a whole ZIP archive");
+    let hint = "check that it is a whole ZIP archive";
+    let cannot = |why: String| Stop::new(Subject::File, format!("cannot read the archive {shown}: {why}"), hint);
     let file = File::open(archive).map_err(|e| cannot(io_words(&e)))?;
     let archive = zip::ZipArchive::new(file).map_err(|e| cannot(e.to_string()))?;
     let names: std::result::Result<Vec<String>, _> = archive.file_names().map(|n| n.map(|n| n.into_owned())).collect();

@@ -216,6 +216,28 @@ on_both! {
         assert_eq!(third[1]["explanation"], "changed by somebody else since the last run");
     }
 
+    fn a_roll_forward_takes_in_what_somebody_else_changed_once_that_is_settled(env) {
+        let sum = |checks: &[Value]| checks.iter().find(|c| c["group"] == "invoice.sum(total)").map(|c| [&c["status"], &c["actual"]].map(|v| v.as_str().unwrap_or_default().to_owned())).unwrap();
+        let url = env.database.url();
+        write(env, r#"kind = "roll-forward", of = "invoice.total""#);
+        run(env, 0);
+        let mut last = 1;
+        for (change, side, closing) in [
+            ("UPDATE invoice SET total = total + 5 WHERE id = '1'", "database", "442.5"),
+            ("UPDATE invoice SET total = total + 5 WHERE id = '1'", "file", "437.5"),
+            ("DELETE FROM invoice WHERE id = '2'", "file", "437.5"),
+            ("UPDATE invoice SET total = total + 7 WHERE id = '1'", "database", "444.5"),
+            ("UPDATE invoice SET total = total + 1 WHERE id = '1'", "database", "445.5"),
+        ] {
+            env.database.execute(change);
+            run(env, 1);
+            env.tieout(&["resolve", &(last + 1).to_string(), "--accept", side, "--reason", "so it is", "--by", "the treasurer", "--database", &url]).expect_code(0);
+            assert_eq!(sum(&run(env, 0)), ["match", closing], "{change}, {side}");
+            assert_eq!(sum(&run(env, 0)), ["match", closing], "{change}, {side}: and it stays so");
+            last += 3;
+        }
+    }
+
     fn a_group_that_one_side_does_not_have_is_no_pass(env) {
         let check = r#"kind = "sum", of = "invoice.total", by = "month", equals = "book.turnover""#;
         for (file, from, status) in [("book.csv", "2025-03,37.5\n", "missing_expected"), ("invoices.csv", "4,bo,2025-03,3,10.00,7.50,37.50\n", "missing_actual")] {

@@ -153,6 +153,70 @@ fn nothing_outside_the_root_is_read() {
 }
 
 #[test]
+fn a_link_or_a_pipe_among_the_files_is_named_where_the_pattern_means_it_and_passed_by_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let env = job();
+    let url = env.database.url();
+    let refused = |words: &[&str]| {
+        let run = env.tieout(&["run", "rent", "--database", &url]).expect_code(3);
+        assert!(words.iter().all(|w| run.stderr.contains(w)), "{}", run.stderr);
+    };
+    // Beside the files that the pattern means.
+    symlink("nowhere", env.path("rent/data/rent_history/notes.txt")).unwrap();
+    symlink("..", env.path("rent/data/rent_history/loop")).unwrap();
+    pipe(&env, "rent/data/rent_history/pipe");
+    env.tieout(&["run", "rent", "--database", &url]).expect_code(0);
+    // Under a name that the pattern means.
+    let file = env.path("rent/data/rent_history/2025_12_v1.json");
+    symlink("nowhere", &file).unwrap();
+    refused(&["data/rent_history/2025_12_v1.json matches `data/rent_history/*.json` and is a link to nowhere: it leads to nowhere"]);
+    std::fs::remove_file(&file).unwrap();
+    symlink("..", &file).unwrap();
+    env.replace("rent/tieout.toml", "data/rent_history/*.json\"", "data/**/*.json\"");
+    refused(&["2025_12_v1.json matches", "a link back to the folder data, in which it lies"]);
+    env.replace("rent/tieout.toml", "data/**/*.json", "data/rent_history/*.json");
+    std::fs::remove_file(&file).unwrap();
+    pipe(&env, "rent/data/rent_history/2025_12_v1.json");
+    refused(&["2025_12_v1.json matches `data/rent_history/*.json` and is no file but a named pipe"]);
+    std::fs::remove_file(&file).unwrap();
+    let bills = env.path("rent/electricity_bills_history.txt");
+    std::fs::remove_file(&bills).unwrap();
+    symlink("nowhere", &bills).unwrap();
+    refused(&["electricity_bills_history.txt matches", "a link to nowhere"]);
+}
+
+fn pipe(env: &TestEnv, rel: &str) {
+    assert!(std::process::Command::new("mkfifo").arg(env.path(rel)).status().unwrap().success());
+}
+
+#[test]
+fn a_source_file_that_may_not_be_read_is_a_fault_of_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let env = job();
+    let allow = |rel: &str, mode| std::fs::set_permissions(env.path(rel), std::fs::Permissions::from_mode(mode)).unwrap();
+    for entry in walkdir::WalkDir::new(env.path("")).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_dir()) {
+        std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let url = env.database.url();
+    for (rel, words) in [
+        ("rent/tenants.csv", "cannot read tenants.csv: permission denied"),
+        ("rent/data", "cannot look for `data/rent_history/*.json` in data"),
+    ] {
+        allow(rel, 0o000);
+        let mut command = env.command(&["run", "rent", "--database", &url]);
+        // The administrator may read everything.
+        if std::fs::read_dir("/root").is_ok() {
+            command.uid(65534).gid(65534);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(3) && said.contains(words), "{:?}: {said}", output.status);
+        allow(rel, 0o777);
+    }
+}
+
+#[test]
 fn a_report_is_never_written_over_another() {
     let env = job();
     let url = env.database.url();

@@ -67,7 +67,7 @@ on_both! {
         let (said, complained) = (output["stdout"].as_str().unwrap(), output["stderr"].as_str().unwrap());
         assert!(said.starts_with(&format!("{}\n", env.path("rent").canonicalize().unwrap().display())), "{said:.200}");
         let names: Vec<&str> = said.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
-        let known = ["HOME", "PATH", "PWD", "TIEOUT_EXIT_CODE", "TIEOUT_JOB", "TIEOUT_REPORT", "TIEOUT_RUN", "TIEOUT_STATUS"];
+        let known = ["HOME", "PATH", "PWD", "TIEOUT_EXIT_CODE", "TIEOUT_HOOK", "TIEOUT_JOB", "TIEOUT_REPORT", "TIEOUT_RUN", "TIEOUT_STATUS"];
         assert!(names.iter().filter(|n| !["OLDPWD", "SHLVL", "_", "LANG"].contains(n)).eq(known.iter()), "{names:?}");
         assert!(said.contains("TIEOUT_JOB=rent\n") && said.contains("TIEOUT_RUN=1\n") && said.contains("\nthere\nx"));
         assert_eq!((said.len(), complained), (64 << 10, "careful\n"));
@@ -130,6 +130,31 @@ on_both! {
         assert_eq!(outcome["tables"]["Tenant"]["inserted"], 8);
         let said = hooks(&outcome)[1]["output"]["stdout"].as_str().unwrap();
         assert!(said.contains("rent · run 1 · committed"), "{outcome}");
+    }
+
+    fn a_run_that_the_lock_refuses_has_no_hooks(env) {
+        let tieout = env!("CARGO_BIN_EXE_tieout");
+        // Each hook notes that it ran, and runs the same job on the same database; a fourth in a row would end the chain.
+        let again = format!("echo x >> ../order; test $(wc -l < ../order) -gt 3 || {tieout} run . --database '{}' --json", env.database.url());
+        job(env, &hook("after-run", &again, ""));
+        let outcome = run(env, 0).json();
+        assert_eq!(order(env).len(), 1, "the run within the hook was refused by the lock, and ran no hook");
+        let within: Value = serde_json::from_str(hooks(&outcome)[0]["output"]["stdout"].as_str().unwrap()).unwrap();
+        assert_eq!((&within["exit_code"], hooks(&within).len()), (&5.into(), 0));
+    }
+
+    fn a_run_that_a_hook_of_its_own_job_started_has_no_hooks_and_says_so(env) {
+        let tieout = env!("CARGO_BIN_EXE_tieout");
+        let again = |job: &str| format!("echo {job} $TIEOUT_HOOK >> ../order; test $(wc -l < ../order) -gt 5 || {tieout} run {job} --database sqlite:../$(wc -l < ../order).db --json > ../$(wc -l < ../order).json");
+        job(env, &hook("after-run", &again("../other"), ""));
+        let other = format!("[job]\nname = \"other\"\nallow_exec = true\n[[table]]\nname = \"t\"\nkey = [\"id\"]\ncolumns = [{{ name = \"id\", type = \"text\" }}]\n[[source]]\nname = \"s\"\nformat = \"csv\"\ntable = \"t\"\nfiles = [\"a.csv\"]\n{}", hook("after-run", &again("../rent"), ""));
+        env.write("other/tieout.toml", other);
+        env.write("other/a.csv", "id\n1\n");
+        run(env, 0);
+        assert_eq!(order(env), ["../other rent", "../rent rent:other"]);
+        let inner: Value = serde_json::from_str(&env.read("2.json")).unwrap();
+        assert_eq!((&inner["run"]["job"], &inner["run"]["status"], hooks(&inner).len()), (&"rent".into(), &"committed".into(), 0));
+        assert!(finding(&inner, "hooks-kept-still")["message"].as_str().unwrap().contains("started by a hook of the job rent"));
     }
 
     fn a_run_that_could_not_begin_tells_its_hooks_too(env) {

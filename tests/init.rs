@@ -211,6 +211,15 @@ fn links_out_of_the_folder_are_left_out_and_said() {
 }
 
 #[test]
+fn a_named_pipe_is_left_out_and_said() {
+    let env = env();
+    env.write("x/a.csv", "id,n\n1,2\n2,3\n");
+    assert!(std::process::Command::new("mkfifo").arg(env.path("x/b.csv")).status().unwrap().success());
+    let job = ties_out(&env, "x");
+    assert!(job.contains("files = [\"a.csv\"]") && job.contains("b.csv: a named pipe, and no file"), "{job}");
+}
+
+#[test]
 fn packed_files_odd_names_and_hostile_headers_make_a_job_that_runs() {
     use std::io::Write;
     let env = env();

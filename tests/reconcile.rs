@@ -119,6 +119,73 @@ on_both! {
         assert_eq!(tieout(env, &["import", "rent"], 0)["tables"]["ElectricityBill"]["inserted"], 1);
     }
 
+    fn all_that_no_file_states_is_taken_away_and_the_first_thousand_are_listed(env) {
+        let job = "[job]\nname = \"many\"\non_stale = \"delete\"\n[[table]]\nname = \"t\"\nkey = [\"id\"]\ncolumns = [{ name = \"id\", type = \"text\" }, { name = \"v\", type = \"integer\" }]\n[[source]]\nname = \"s\"\nformat = \"csv\"\ntable = \"t\"\nfiles = [\"a.csv\"]\n";
+        env.write("many/tieout.toml", job);
+        env.write("many/a.csv", format!("id,v\n{}", (0..2600).map(|n| format!("{n},{n}\n")).collect::<String>()));
+        tieout(env, &["run", "many"], 0);
+        env.write("many/a.csv", format!("id,v\n{}", (0..100).map(|n| format!("{n},{n}\n")).collect::<String>()));
+        // One that somebody else took away is no matter of ours.
+        env.database.execute("DELETE FROM t WHERE id = '150'");
+        let outcome = tieout(env, &["run", "many"], 0);
+        assert_eq!(outcome["tables"]["t"]["deleted"], 2499);
+        assert_eq!((codes(&outcome, "stale"), env.database.value("SELECT count(*) FROM t")), (1000, "100".to_owned()));
+        assert!(outcome["findings"].to_string().contains("and 1500 more rows of the table t that no file states any more"));
+        let again = check(&outcome, "read-back", "t after rows were taken away");
+        assert_eq!((&again["status"], &again["actual"]), (&"match".into(), &"100".into()));
+        assert_eq!(tieout(env, &["run", "many"], 0)["run"]["status"], "unchanged");
+    }
+
+    fn a_value_that_the_table_allows_once_can_change_hands(env) {
+        let job = |more: &str| format!("[job]\nname = \"people\"\n{more}[[table]]\nname = \"person\"\nkey = [\"id\"]\ncolumns = [{{ name = \"id\", type = \"text\" }}, {{ name = \"email\", type = \"text\" }}]\n[[source]]\nname = \"s\"\nformat = \"csv\"\ntable = \"person\"\nfiles = [\"a.csv\"]\n");
+        env.write("people/tieout.toml", job(""));
+        env.database.execute("CREATE TABLE person (id VARCHAR(10) NOT NULL PRIMARY KEY, email VARCHAR(40) NOT NULL UNIQUE)");
+        let state = |rows: &str| env.write("people/a.csv", format!("id,email\n{rows}"));
+        let held = || env.database.rows("SELECT id, email FROM person ORDER BY id").iter().map(|r| r.join(" ")).collect::<Vec<_>>().join(", ");
+        state("1,a\n2,b\n3,c\n");
+        tieout(env, &["run", "people"], 0);
+        // A new row takes what a changed one gives up; and each of a chain what the next gives up.
+        state("1,b\n2,c\n3,d\n4,a\n");
+        let outcome = tieout(env, &["run", "people"], 0);
+        assert_eq!((&outcome["tables"]["person"]["updated"], &outcome["tables"]["person"]["inserted"], held().as_str()), (&3.into(), &1.into(), "1 b, 2 c, 3 d, 4 a"));
+        assert_eq!(env.database.value("SELECT count(*) FROM tieout_change WHERE operation = 'update' AND row_before IS NOT NULL AND left_digest IS NOT NULL"), "3");
+        // Two that change places: which rows, and where they stand.
+        state("1,c\n2,b\n3,d\n4,a\n");
+        let refused = tieout(env, &["run", "people"], 1);
+        let said = finding(&refused, "not-unique");
+        assert_eq!((&said["path"], &said["line"]), (&"a.csv".into(), &2.into()));
+        assert!(said["message"].as_str().unwrap().contains("wants the same email as the row 2, which is to have another one in the same run"), "{said}");
+        // What a row holds that no file states any more stays with it, or goes with it, as the job says.
+        state("1,b\n2,c\n3,d\n5,a\n");
+        let refused = tieout(env, &["run", "people"], 1);
+        let said = finding(&refused, "not-unique");
+        assert_eq!((&said["path"], &said["line"]), (&"a.csv".into(), &5.into()));
+        assert!(said["message"].as_str().unwrap().contains("the row 5 wants the same email as the row 4, which no file states"), "{said}");
+        assert_eq!(held(), "1 b, 2 c, 3 d, 4 a", "nothing stays of either");
+        env.write("people/tieout.toml", job("on_stale = \"delete\"\n"));
+        let outcome = tieout(env, &["run", "people"], 0);
+        assert_eq!((&outcome["tables"]["person"]["deleted"], &outcome["tables"]["person"]["inserted"], held().as_str()), (&1.into(), &1.into(), "1 b, 2 c, 3 d, 5 a"));
+        assert_eq!(tieout(env, &["run", "people"], 0)["run"]["status"], "unchanged");
+    }
+
+    fn a_row_that_is_changed_because_others_are_taken_away_is_seen(env) {
+        let job = "[job]\nname = \"bank\"\non_stale = \"delete\"\n[[table]]\nname = \"t\"\nkey = [\"id\"]\ncolumns = [{ name = \"id\", type = \"text\" }, { name = \"v\", type = \"integer\" }]\n[[source]]\nname = \"s\"\nformat = \"csv\"\ntable = \"t\"\nfiles = [\"a.csv\"]\n";
+        env.write("bank/tieout.toml", job);
+        env.write("bank/a.csv", "id,v\n1,1\n2,2\n");
+        tieout(env, &["run", "bank"], 0);
+        if env.database.url().starts_with("sqlite") {
+            env.database.execute("CREATE TRIGGER shift AFTER DELETE ON t BEGIN UPDATE t SET v = v + 1; END");
+        } else {
+            env.database.execute("CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE t SET v = v + 1; RETURN NULL; END'");
+            env.database.execute("CREATE TRIGGER shift AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION shift()");
+        }
+        env.write("bank/a.csv", "id,v\n1,1\n");
+        let outcome = tieout(env, &["run", "bank"], 1);
+        let again = check(&outcome, "read-back", "t after rows were taken away");
+        assert_eq!((&again["status"], &again["explanation"]), (&"difference".into(), &"taking rows away changed others of the table: a trigger or a foreign key did".into()));
+        assert_eq!(env.database.value("SELECT sum(v) FROM t"), "3", "nothing stays");
+    }
+
     fn a_conflict_is_settled_on_purpose_and_stays_settled(env) {
         imported(env);
         env.database.execute("UPDATE \"ElectricityBill\" SET amount = 1700 WHERE amount = 1632");
@@ -222,7 +289,7 @@ on_both! {
         env.write(BILLS, without("2025-10-01"));
         let outcome = tieout(env, &["import", "rent"], 1);
         let nothing = check(&outcome, "electricity-vs-config", "2025-09");
-        assert_eq!((&nothing["status"], &nothing["explanation"]), (&"missing_actual".into(), &"ElectricityBill has no row for it".into()));
+        assert_eq!((&nothing["status"], &nothing["explanation"]), (&"missing_actual".into(), &"ElectricityBill has no row in this group".into()));
         let no_history = check(&outcome, "rent-coverage", "against ElectricityBill.billPeriod");
         assert!(no_history["explanation"].as_str().unwrap().contains("2023-03 to 2024-10"), "{no_history}");
     }

@@ -1,6 +1,5 @@
 //! The text of source files at the places where rows came from, as long as the files are there and the same.
 
-use crate::digest::sha256;
 use crate::discover::located_again;
 use std::path::PathBuf;
 use tieout_parsers::{Encoding, Span, Text};
@@ -53,9 +52,4 @@ impl Quotes {
         }
         Text::decode(&bytes, Encoding::Auto).map_err(|diagnostic| diagnostic.message)
     }
-}
-
-/// Ranks things at random, but the same everywhere for the same seed.
-pub(super) fn rank(seed: &str, table: &str, key: &str) -> String {
-    sha256(format!("{seed}\n{table}\n{key}"))
 }

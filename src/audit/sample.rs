@@ -1,11 +1,10 @@
 //! Samples: rows of a run drawn at random by a seed, the same from either database, each with the source's text beside it.
 
-use super::quotes::rank;
 use super::trace::Sources;
 use crate::error::{Result, Stop};
+use crate::report::draw;
 use crate::store::{Revision, Store};
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// A sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,27 +19,14 @@ pub struct Sample {
     pub rows: Vec<Revision>,
 }
 
-/// Draws `n` rows of a run: those whose table and key, hashed with the seed, come first.
+/// Draws `n` rows of a run, and quotes their sources.
 pub fn sample(store: &mut Store, run: i64, n: usize, seed: &str, sources: &Sources<'_>) -> Result<Sample> {
-    let mut drawn: BTreeSet<(String, i64)> = BTreeSet::new();
-    let mut of = 0;
-    store.rows_of_run(run, |change, table, key| {
-        of += 1;
-        let rank = rank(seed, table, key);
-        if drawn.len() < n || drawn.last().is_some_and(|(last, _)| rank < *last) {
-            drawn.insert((rank, change));
-            if drawn.len() > n {
-                drawn.pop_last();
-            }
-        }
-        Ok(())
-    })?;
+    let (mut rows, of) = draw(store, run, n, seed)?;
     if of == 0 {
         return Err(Stop::usage(format!("run {run} wrote no row to draw from"), "`tieout history` shows which runs did"));
     }
-    let order: Vec<i64> = drawn.into_iter().map(|(_, change)| change).collect();
+    let order: Vec<i64> = rows.iter().map(|row| row.change).collect();
     // By file, so that each is read once; then in the order of the draw.
-    let mut rows = store.revisions_numbered(&order)?;
     rows.sort_by(|a, b| (&a.path, a.change).cmp(&(&b.path, b.change)));
     sources.quote(store, &mut rows)?;
     rows.sort_by_key(|row| order.iter().position(|change| *change == row.change));

@@ -191,6 +191,9 @@ pub struct Check {
     /// Whether its figures are amounts of money.
     #[serde(default)]
     pub money: bool,
+    /// What a waiver of it is bound to, where one may be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
     /// The figures it was computed from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operands: Vec<Operand>,
@@ -212,6 +215,7 @@ impl Check {
             tolerance: None,
             because: None,
             money: false,
+            hash: None,
             operands: Vec::new(),
         }
     }
@@ -221,6 +225,11 @@ impl Check {
         let side = |text: &Option<String>| text.clone().unwrap_or_default();
         let bound = [self.name.clone(), self.group.clone(), side(&self.expected), side(&self.actual)].join("\n");
         sha256(bound)[..16].to_owned()
+    }
+
+    /// Whether a waiver can cover it: both sides were looked for, and do not agree.
+    pub fn may_be_waived(&self) -> bool {
+        matches!(self.status, Status::Difference | Status::MissingActual | Status::MissingExpected)
     }
 
     /// Whether the run must not commit because of it.

@@ -1,6 +1,7 @@
 //! The files below a folder that are worth a look, and the patterns that match them and no others.
 
 use super::LeftOut;
+use crate::discover::no_file;
 use crate::error::{Result, Stop, io_words};
 use crate::job;
 use std::collections::BTreeSet;
@@ -70,6 +71,9 @@ impl Walked {
         }
         if entry.path_is_symlink() {
             return self.link(root, path, entry.path());
+        }
+        if let Some(what) = no_file(entry.file_type()) {
+            return self.leave_out(path, &format!("{what}, and no file"));
         }
         if entry.path().to_str().is_none() || path.contains(['\n', '\r']) {
             return self.leave_out(path, "no job file can write its name; rename it");

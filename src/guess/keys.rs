@@ -11,9 +11,10 @@ const TRIED: usize = 14;
 pub(super) struct Rows {
     width: usize,
     values: Vec<u64>,
-    /// Rows that an earlier file has to the letter: one row of the table.
+    /// Rows that an earlier file has to the letter, and as often as this one so far: one row of the table.
     repeated: Vec<bool>,
-    earlier: HashSet<u64>,
+    /// How often a row stands in an earlier file, at most.
+    earlier: HashMap<u64, usize>,
     /// Where the rows of each file begin.
     files: Vec<usize>,
     /// Rows in which the column is filled.
@@ -41,7 +42,7 @@ const EMPTY: u64 = 0;
 impl Rows {
     pub(super) fn new(width: usize) -> Rows {
         let (filled, sums) = (vec![0; width], vec![Some(Decimal::ZERO); width]);
-        Rows { width, values: Vec::new(), repeated: Vec::new(), earlier: HashSet::new(), files: Vec::new(), filled, sums }
+        Rows { width, values: Vec::new(), repeated: Vec::new(), earlier: HashMap::new(), files: Vec::new(), filled, sums }
     }
 
     /// How many rows the table will have.
@@ -52,10 +53,14 @@ impl Rows {
     pub(super) fn add_file<'v>(&mut self, rows: impl Iterator<Item = &'v [Option<FieldValue>]>) {
         let from = self.repeated.len();
         self.files.push(from);
+        let mut counts: HashMap<u64, usize> = HashMap::new();
         for row in rows {
             let at = self.values.len();
             self.values.extend(row.iter().map(|v| v.as_ref().map_or(EMPTY, hash)));
-            let repeated = self.earlier.contains(&together(self.values[at..].iter()));
+            let whole = together(self.values[at..].iter());
+            let count = counts.entry(whole).or_default();
+            *count += 1;
+            let repeated = self.earlier.get(&whole).is_some_and(|before| before >= count);
             self.repeated.push(repeated);
             for (n, value) in row.iter().enumerate().filter(|(_, v)| !repeated && v.is_some()) {
                 self.filled[n] += 1;
@@ -64,8 +69,10 @@ impl Rows {
                 }
             }
         }
-        let new: Vec<u64> = (from..self.repeated.len()).map(|row| together(self.row(row).iter())).collect();
-        self.earlier.extend(new);
+        for (whole, count) in counts {
+            let most = self.earlier.entry(whole).or_default();
+            *most = count.max(*most);
+        }
     }
 
     fn row(&self, n: usize) -> &[u64] {
@@ -193,5 +200,9 @@ mod tests {
         let twice: &[&[&str]] = &[&["1", ""], &["1", ""]];
         assert_eq!(key(&columns, &[twice, &[&["1", ""]]]), Some((vec![0], true)));
         assert_eq!(key(&columns, &[twice, &[&["1", "x"]]]), None, "under no key the same row");
+        let pairs: &[&[&str]] = &[&["1", "a"], &["1", "a"], &["2", "b"]];
+        for files in [[pairs, &pairs[..1]], [&pairs[..1], pairs]] {
+            assert_eq!(key(&columns, &files), Some((vec![0, 1], true)), "equal rows of one file stay two, whatever other files repeat");
+        }
     }
 }

@@ -4,13 +4,14 @@
 mod compare;
 mod stale;
 mod totals;
+mod unique;
 
 pub use stale::delete_stale;
-pub use totals::{Stages, Totals, whole};
+pub use totals::{Stages, Totals, compared, whole};
 
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
-use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Stale, Store};
+use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Store};
 use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -96,9 +97,11 @@ pub fn load(
     if run.whole {
         load.shifted(store, &stage)?;
     }
-    let stale = if run.whole { load.stale(store, &stage)? } else { Vec::new() };
+    let stale = run.whole && load.stale(store, &stage)?;
+    let (contested, gone) = if ambiguous + rejected + lost == 0 { load.contested(store, &stage)? } else { (0, 0) };
     let away = load.left_away;
-    let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, ..Counts::default() };
+    let rejected = rejected + contested;
+    let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, deleted: gone, ..Counts::default() };
     let mut check = Check::new("read-back", table.name.clone(), Severity::Error);
     if run.dry {
         let outstanding = load.outstanding(store, &stage)?;
@@ -111,7 +114,14 @@ pub fn load(
         check.explanation = Some("rows of the files that the database holds as the files state them".into());
     } else if sound && rejected + ambiguous + lost == 0 {
         let (inserted, updated) = stage.apply(store)?;
-        counts = Counts { inserted, updated, unchanged: read - duplicate - conflicts - inserted - updated, ..counts };
+        let exchanged = load.exchanged(store, &stage)?;
+        counts = Counts {
+            rejected: counts.rejected + exchanged,
+            inserted,
+            updated,
+            unchanged: read - duplicate - conflicts - inserted - updated,
+            ..counts
+        };
         stage.log(store, run.id)?;
         load.read_back(store, &stage, &mut check, read - duplicate - conflicts - away)?;
     } else {
@@ -129,8 +139,8 @@ pub struct Loaded {
     pub check: Check,
     /// Everything found.
     pub findings: Vec<Finding>,
-    /// The rows that we imported and that no file states any more.
-    pub stale: Vec<Stale>,
+    /// Whether rows are noted that we imported and that no file states any more.
+    pub stale: bool,
     /// The control totals.
     pub stages: Stages,
 }

@@ -58,8 +58,8 @@ impl Totals {
         sums.chain([("rows".to_owned(), self.rows.to_string())]).chain(hash).collect()
     }
 
-    /// Takes in a row; gives its digest.
-    fn row<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<&'v str>)>) -> u64 {
+    /// Takes in a row, canonical or stored texts of its compared columns; gives its digest.
+    pub(super) fn row<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<&'v str>)>) -> u64 {
         let mut all = String::with_capacity(128);
         for (column, text) in values {
             let text = text.map(|t| column.kind.canonical(t));
@@ -104,6 +104,14 @@ pub(super) fn passing<'t>(
     })
 }
 
+impl Totals {
+    /// Whether these are `before` without the rows of `less`.
+    pub fn are(&self, before: &Totals, less: &Totals) -> bool {
+        let hash = |totals: &Totals| totals.hash.unwrap_or_default();
+        self.rows + less.rows == before.rows && hash(self).wrapping_add(hash(less)) == hash(before)
+    }
+}
+
 impl Stages {
     /// A row of the stage, and as the database gives it back.
     pub(super) fn pair(&mut self, columns: &[(&Column, Option<String>, Option<String>)]) {
@@ -119,6 +127,18 @@ impl Stages {
             back.row(compared().map(|(c, _, held)| (*c, held.as_deref())));
         }
     }
+}
+
+/// Rows and hash total of a whole table, over the columns that are compared.
+pub fn compared(store: &mut Store, table: &Table) -> Result<Totals> {
+    let columns: Vec<&Column> = table.with(&[Role::Key, Role::Data]).map(|(_, c)| c).collect();
+    let names: Vec<&str> = columns.iter().map(|c| &*c.name).collect();
+    let mut totals = Totals::default();
+    store.column_texts(&table.name, &names, |row| {
+        totals.row(columns.iter().copied().zip(row.iter().map(Option::as_deref)));
+        Ok(())
+    })?;
+    Ok(totals)
 }
 
 /// The totals of a whole table, as the database holds it.

@@ -84,7 +84,7 @@ pub(super) fn declared(job: &Job, store: &mut Store, calculations: &[Calculation
     rules.iter_mut().flatten().for_each(|rule| rule.seen());
     let mut world = World { superseded: superseded(calculations), ..World::default() };
     let opened = store.last_balances(&job.name, run)?;
-    changes(store, &mut rules, opened.0)?;
+    changes(job, store, &mut rules, opened.0)?;
     world.last = opened.1;
     for (table, keys) in rules.iter().flatten().flat_map(|r| r.asks()) {
         for (key, written) in store.written(&table, &keys)? {
@@ -105,9 +105,14 @@ pub(super) fn passed_on(job: &Job, outcome: &mut Outcome) {
     outcome.checks.extend(check);
 }
 
+/// The tables that the job writes to.
+fn known(job: &Job) -> Vec<Table> {
+    let own = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
+    own.into_iter().chain(job.tables.iter().map(|d| d.table.clone())).collect()
+}
+
 fn read(job: &Job, store: &mut Store, readings: BTreeMap<String, Reading>, rules: &mut [Option<Box<dyn Rule>>]) -> Result<()> {
-    let known = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
-    let known: Vec<&Table> = known.iter().chain(job.tables.iter().map(|d| &d.table)).collect();
+    let known = known(job);
     for (name, mut reading) in readings {
         let wanted = reading.columns.len();
         let keys = known.iter().find(|t| t.name == *name).into_iter().flat_map(|t| t.with(&[Role::Key]));
@@ -154,9 +159,13 @@ fn query(store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], checks: &mut Ve
 }
 
 /// What was written since the last balances were struck.
-fn changes(store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], since: i64) -> Result<()> {
+fn changes(job: &Job, store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], since: i64) -> Result<()> {
+    let known = known(job);
     for rule in rules.iter_mut().flatten() {
         let Some(table) = rule.changes_of().map(str::to_owned) else { continue };
+        if let Some(table) = known.iter().find(|t| t.name == table) {
+            store.settled_since(&job.name, table, since)?.iter().for_each(|(then, met)| rule.settled(then, met));
+        }
         store.changes_since(&table, since, |before, after| {
             let read = |text: Option<String>| -> Recorded { text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default() };
             rule.change(&read(before), &read(after));

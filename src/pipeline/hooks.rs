@@ -19,8 +19,14 @@ const PASSWORD: usize = 1024;
 /// How many lines of a hook's output are said with its failure.
 const LINES: usize = 10;
 
+/// The jobs whose hooks have started this program, by name and the outermost first.
+const WITHIN: &str = "TIEOUT_HOOK";
+
 /// The hooks before a run. Whether it may go on.
 pub(super) fn before(request: &Request<'_>, outcome: &mut Outcome) -> bool {
+    if is_nested(request, outcome) {
+        return true;
+    }
     for hook in request.job.hooks.iter().filter(|h| h.when == When::BeforeRun) {
         let went_well = run(request, outcome, hook, &|| request.interrupted.load(Ordering::Relaxed));
         if !went_well && hook.required {
@@ -39,6 +45,7 @@ pub(super) fn any_before(request: &Request<'_>) -> bool {
 /// done.
 pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option<&Path>, store: Option<&mut Store>) {
     let due = due(outcome);
+    let due = if is_nested(request, outcome) { Vec::new() } else { due };
     let hooks: Vec<&Hook> = due.iter().flat_map(|when| request.job.hooks.iter().filter(|h| h.when == *when)).collect();
     // What a program shows or warms up afterwards must not come out of an old cache.
     if !cache::after(request, outcome) && hooks.is_empty() {
@@ -59,6 +66,24 @@ pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option
     {
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }
+}
+
+/// Whether a hook of the job has started the run: then its hooks keep still, else they would start each other without end.
+fn is_nested(request: &Request<'_>, outcome: &mut Outcome) -> bool {
+    let nested = !request.job.hooks.is_empty() && within().split(':').any(|name| name == request.job.name);
+    if nested && outcome.findings.iter().all(|f| f.code != "hooks-kept-still") {
+        let message = format!("this run was started by a hook of the job {}, so none of its hooks was run", request.job.name);
+        outcome.findings.push(Finding::warning(
+            "hooks-kept-still",
+            message,
+            "a hook may read the database; let it start another job, or none",
+        ));
+    }
+    nested
+}
+
+fn within() -> String {
+    std::env::var(WITHIN).unwrap_or_default()
 }
 
 /// Which hooks a run calls for, in their order.
@@ -133,6 +158,7 @@ fn environment(outcome: &Outcome, when: When) -> Vec<(&'static str, String)> {
     let own = ["LANG", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
     let mut environment: Vec<(&'static str, String)> = own.collect();
     environment.push(("TIEOUT_JOB", outcome.run.job.clone()));
+    environment.push((WITHIN, [within(), outcome.run.job.clone()].join(":").trim_start_matches(':').to_owned()));
     environment.extend(outcome.run.id.map(|id| ("TIEOUT_RUN", id.to_string())));
     if when != When::BeforeRun {
         environment.push(("TIEOUT_STATUS", outcome.run.status.word().to_owned()));

@@ -6,13 +6,13 @@ use crate::assemble::{
     tenant_rows,
 };
 use crate::error::{Result, Stop};
-use crate::evidence::{Check, Severity};
+use crate::evidence::{Check, Severity, Status};
 use crate::job::{Job, OnStale};
-use crate::load::{Files, Stages, delete_stale, load};
+use crate::load::{Files, Stages, Totals, compared, delete_stale, load};
 use crate::migrate::{self, Step};
 use crate::reconcile::rent;
 use crate::report::{Outcome, gather};
-use crate::store::{Run, Stale, Store};
+use crate::store::{Run, Store};
 use crate::table::{Canonical, Kind, Row, Table};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -48,8 +48,9 @@ pub(super) fn load_and_check(
     let files = if dry { (1..=outcome.sources.len() as i64).map(|n| -n).collect() } else { record_files(outcome, store)? };
     let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().canonical();
     let whole = !matches!(request.command, Command::Replay(_));
-    let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry };
-    let mut loader = Loader { request, archive, run, outcome, stale: Vec::new(), stages: Vec::new() };
+    let take_away = job.on_stale == OnStale::Delete;
+    let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry, take_away };
+    let mut loader = Loader { request, archive, run, outcome, loaded: Vec::new(), stages: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
         loader.load(store, &tables::tenant(), &[], tenants.into_iter().map(Ok))?;
     } else {
@@ -153,8 +154,8 @@ struct Loader<'a> {
     archive: Archive<'a>,
     run: Run<'a>,
     outcome: &'a mut Outcome,
-    /// The rows of each table that no file states any more.
-    stale: Vec<(Table, Vec<Stale>)>,
+    /// The tables that were loaded, each with whether it has rows that no file states any more.
+    loaded: Vec<(Table, bool)>,
     /// The control totals of each table.
     stages: Vec<Stages>,
 }
@@ -184,9 +185,7 @@ impl Loader<'_> {
         self.outcome.checks.push(loaded.check);
         self.outcome.findings.extend(loaded.findings);
         self.stages.push(loaded.stages);
-        if !loaded.stale.is_empty() {
-            self.stale.push((table.clone(), loaded.stale));
-        }
+        self.loaded.push((table.clone(), loaded.stale));
         Ok(())
     }
 
@@ -198,20 +197,51 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Takes away what no file states any more, where the job says so: what refers to others first.
+    /// Takes away what no file states any more, where the job says so: what refers to others first. That nothing else went with it
+    /// or was changed by it (by a trigger, say) is read back from every table of the job.
     fn delete_stale(&mut self, store: &mut Store) -> Result<()> {
-        if self.run.dry || self.archive.job.on_stale != OnStale::Delete || crate::parse::blocked(&self.outcome.findings) {
+        let wanted = !self.run.dry && self.archive.job.on_stale == OnStale::Delete && !crate::parse::blocked(&self.outcome.findings);
+        let loaded = std::mem::take(&mut self.loaded);
+        if !wanted || loaded.iter().all(|(_, stale)| !stale) {
+            return store.forget_stale();
+        }
+        self.request.progress.phase("taking stale rows away", 0);
+        let before = loaded.iter().map(|(table, _)| compared(store, table)).collect::<Result<Vec<Totals>>>()?;
+        let mut deleted = vec![Totals::default(); loaded.len()];
+        for ((table, _), deleted) in loaded.iter().zip(&mut deleted).rev().filter(|((_, stale), _)| *stale) {
+            let (totals, found) = delete_stale(store, table, &self.run)?;
+            if let Some(counts) = self.outcome.tables.get_mut(&*table.name) {
+                counts.deleted += totals.rows;
+            }
+            *deleted = totals;
+            self.outcome.findings.extend(found);
+        }
+        store.forget_stale()?;
+        if deleted.iter().all(|d| d.rows == 0) {
             return Ok(());
         }
-        for (table, stale) in std::mem::take(&mut self.stale).into_iter().rev() {
-            let (deleted, found) = delete_stale(store, &table, &stale, &self.run)?;
-            if let Some(counts) = self.outcome.tables.get_mut(&*table.name) {
-                counts.deleted += deleted;
-            }
-            self.outcome.findings.extend(found);
+        for (((table, _), before), deleted) in loaded.iter().zip(&before).zip(&deleted) {
+            let after = compared(store, table)?;
+            self.outcome.checks.push(read_again(table, before, deleted, &after));
         }
         Ok(())
     }
+}
+
+/// Whether a table is what it was but for the rows that were taken away.
+fn read_again(table: &Table, before: &Totals, deleted: &Totals, after: &Totals) -> Check {
+    let expected = before.rows - deleted.rows;
+    let mut check = Check::new("read-back", format!("{} after rows were taken away", table.name), Severity::Error);
+    check.expected = Some(expected.to_string());
+    check.actual = Some(after.rows.to_string());
+    check.difference = Some((after.rows as i64 - expected as i64).to_string());
+    let holds = after.are(before, deleted);
+    check.status = if holds { Status::Match } else { Status::Difference };
+    check.explanation = Some(match holds {
+        true => format!("rows that stay; the hash total over them is {:016x}, as it was", after.hash.unwrap_or_default()),
+        false => "taking rows away changed others of the table: a trigger or a foreign key did".to_owned(),
+    });
+    check
 }
 
 /// The tenants that the database has.

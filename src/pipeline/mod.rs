@@ -27,7 +27,7 @@ pub use rollback::{Rollback, roll_back};
 use crate::assemble::Archive;
 use crate::discover::{SourceFile, discover};
 use crate::error::{Result, Stop};
-use crate::evidence::{Finding, Severity};
+use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
 use crate::migrate::{Step, read_steps};
 use crate::parse;
@@ -147,7 +147,10 @@ pub fn execute(request: &Request<'_>) -> Outcome {
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
         outcome.run.finished_at = now();
-        hooks::after(request, &mut outcome, None, None);
+        // Whoever holds the lock tells its own hooks what it does.
+        if stop.subject != Subject::Lock {
+            hooks::after(request, &mut outcome, None, None);
+        }
     }
     request.progress.done();
     outcome

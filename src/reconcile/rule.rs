@@ -76,6 +76,10 @@ pub trait Rule {
     /// Takes a change: the row before and after it.
     fn change(&mut self, _before: &Recorded, _after: &Recorded) {}
 
+    /// Sees what somebody else had made of a row since the last run, where that conflict was settled: its content then, and
+    /// what this run met.
+    fn settled(&mut self, _then: &Recorded, _met: &Recorded) {}
+
     /// A query of the user's that must give no rows; they come as those of the first need.
     fn query(&self, _postgres: bool) -> Option<&str> {
         None

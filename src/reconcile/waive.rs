@@ -10,7 +10,7 @@ pub fn waive(waivers: &[Waiver], today: Date, checks: &mut [Check]) -> Vec<Findi
     for waiver in waivers {
         let about = format!("the waiver of {} in {} ({}, {})", waiver.check, waiver.group, waiver.by, waiver.on);
         let check = checks.iter_mut().find(|c| c.name == waiver.check && c.group == waiver.group);
-        let Some(check) = check.filter(|c| matches!(c.status, Status::Difference | Status::MissingActual | Status::MissingExpected)) else {
+        let Some(check) = check.filter(|c| c.may_be_waived()) else {
             findings.push(Finding::warning("waiver-unused", format!("{about} covers no difference"), "remove it"));
             continue;
         };

@@ -33,6 +33,9 @@ pub struct Account {
     pub changes: Changes,
     /// Lines of source files that figures come from, by path and line; long ones are cut.
     pub quotes: BTreeMap<String, BTreeMap<usize, String>>,
+    /// Rows of the run, drawn by a seed.
+    #[serde(default)]
+    pub sample: super::Sampled,
     /// What was not tested, in words.
     pub limitations: Vec<String>,
 }

@@ -3,6 +3,7 @@
 
 use super::account::{Account, Change, Changes, Mapping, Monthly, RejectedRecord, Rejects, Superseded};
 use super::controls::control_totals;
+use super::sample::{Sampled, sampled};
 use super::{Outcome, formulas};
 use crate::assemble::{Archive, Calculation, Standing, period_rule, tables};
 use crate::error::Result;
@@ -46,6 +47,10 @@ pub fn gather(
         let run = outcome.run.id.unwrap_or_default();
         let account = &mut outcome.account;
         account.changes = changes(store, run)?;
+        account.sample = sampled(store, run)?;
+        for row in &account.sample.rows {
+            places.add(row.path.as_deref(), None, row.line, row.column);
+        }
         for stages in stages {
             let (figures, found) = control_totals(store, run, stages)?;
             account.controls.extend(figures);
@@ -73,6 +78,7 @@ pub fn rolled_back(account: &mut Account) {
         (total.added, total.corrected, total.removed, total.read_back) = (None, None, None, None);
     }
     account.changes = Changes::default();
+    account.sample = Sampled::default();
 }
 
 /// Places whose lines are wanted, of files as they are now: path, then line, then column.

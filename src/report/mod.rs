@@ -20,6 +20,7 @@ mod rehearsal;
 mod rows;
 mod run;
 mod safety;
+mod sample;
 mod sheets;
 mod since;
 mod state;
@@ -39,6 +40,7 @@ pub use junit::junit;
 pub use metrics::metrics;
 pub use rehearsal::{BackupOutcome, Rehearsal, Sample, TableChange, WayBack};
 pub use run::{RunInfo, RunStatus};
+pub use sample::{Sampled, SampledRow, draw};
 pub use since::{Difference, Kind, Past, SinceLast};
 pub use state::State;
 pub use text::{Style, finding_text, text};
@@ -238,6 +240,9 @@ impl Outcome {
     /// Decides from what was found how the run ends, and with which exit code.
     pub fn judge(&mut self) {
         self.count_findings();
+        for check in self.checks.iter_mut().filter(|c| c.may_be_waived() || c.status == Status::Waived) {
+            check.hash = Some(check.hash());
+        }
         let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.subject);
         let worst = errors.chain(self.checks.iter().filter(|c| c.fails()).map(|_| Subject::Check)).max();
         self.exit_code = worst.map_or(0, Subject::exit_code);

@@ -41,7 +41,8 @@ pub(super) fn section(out: &mut String, outcome: &Outcome, style: Style) {
     }
 }
 
-fn way_back(rehearsal: &Rehearsal) -> &'static str {
+/// Where the way back leads, in a sentence.
+pub(super) fn way_back(rehearsal: &Rehearsal) -> &'static str {
     match (rehearsal.way_back.lossless, rehearsal.again.is_empty()) {
         (true, true) => "the way back leaves the database as it was, and a second run comes to the same",
         (true, false) => "the way back leaves the database as it was",

@@ -3,8 +3,9 @@
 
 use super::account::Change;
 use super::form::Lang;
-use super::html::visible;
+use super::html::{self, visible};
 use super::rows::{self, Holds};
+use super::safety::way_back;
 use super::{Outcome, conclude};
 use crate::error::Result;
 use crate::evidence::{Check, Severity, Side};
@@ -117,6 +118,12 @@ pub(super) fn known(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Resu
         let place = f.place().unwrap_or_default();
         out.row(&[Cell::Text(severity(f.severity, lang).into()), text(&f.code), text(&place), text(&f.message), text(&f.hint)])?;
     }
+    out.sheet("sample", &["Table", "Key", "Value", "Place", "Quoted line"].map(|h| lang.word(h)))?;
+    for row in &account.sample.rows {
+        let (values, place, key) = (html::values(row), html::place(row, lang), crate::table::spoken_key(&row.key));
+        out.row(&[text(&row.table), text(&key), text(&values), text(&place), maybe(html::source(outcome, row), text)])?;
+    }
+    safety(outcome, lang, out)?;
     out.sheet("months", &["Table", "What", "Month", "Rows", "Value"].map(|h| lang.word(h)))?;
     for m in &account.monthly {
         out.row(&[text(&m.table), text(&m.of), Cell::Moment((&*m.month).into()), count(m.rows), maybe(m.sum.as_deref(), number)])?;
@@ -192,6 +199,38 @@ fn summary(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The backup, and what a rehearsal showed, where there was either.
+fn safety(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
+    if let Some(backup) = &outcome.backup {
+        out.sheet(
+            "backup",
+            &["File", "Size in bytes", "Rows of all tables", "SHA-256", "Restored once, and found the same"].map(|h| lang.word(h)),
+        )?;
+        let restored = Cell::Text(lang.word(if backup.verified { "yes" } else { "no" }).into());
+        out.row(&[
+            text(&backup.path),
+            Cell::Number(backup.size.to_string().into()),
+            Cell::Number(backup.rows.to_string().into()),
+            text(&backup.sha256),
+            restored,
+        ])?;
+    }
+    let Some(rehearsal) = &outcome.rehearsal else { return Ok(()) };
+    let heads = ["Table", "Rows before", "Inserted", "Updated", "Deleted", "Rows afterwards", "Other values in"].map(|h| lang.word(h));
+    out.sheet("rehearsal", &heads)?;
+    for (name, c) in &rehearsal.tables {
+        let columns: Vec<String> = c.columns.iter().map(|(column, n)| format!("{column} ({n})")).collect();
+        let figures = [c.before, c.inserted, c.updated, c.deleted, c.after].map(|n| Cell::Number(n.to_string().into()));
+        out.row(&std::iter::once(text(name)).chain(figures).chain([text(&columns.join(", "))]).collect::<Vec<_>>())?;
+    }
+    let back = &rehearsal.way_back;
+    out.sheet("way-back", &["What", "Text"].map(|h| lang.word(h)))?;
+    let time = [("seconds", super::seconds(rehearsal.milliseconds)), ("way back", lang.say(way_back(rehearsal)).to_owned())];
+    let lists = [("schema", &rehearsal.schema), ("lost", &back.losses), ("again", &rehearsal.again)];
+    let lists = lists.iter().flat_map(|(what, list)| list.iter().map(|item| (*what, item.clone())));
+    time.into_iter().chain(lists).try_for_each(|(what, item)| out.row(&[text(what), text(&item)]))
 }
 
 fn controls(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {

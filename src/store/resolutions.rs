@@ -1,9 +1,17 @@
 //! Conflicts that somebody settled on purpose, as `tieout_resolution` keeps them.
 
 use super::dialect::Bind;
-use super::{Store, Texts};
+use super::{ByKey, Store, Texts};
 use crate::error::Result;
-use std::collections::HashMap;
+use crate::table::Table;
+use std::collections::{BTreeMap, HashMap};
+
+/// What a row says, by column.
+type Content = BTreeMap<String, Option<String>>;
+
+fn content(recorded: Option<String>) -> Content {
+    recorded.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
 
 /// The run that wrote the row of a resolution `r` after the run whose conflict it settles.
 const WRITTEN_SINCE: &str = "(SELECT min(c.run_id) FROM tieout_change c WHERE c.table_name = r.table_name \
@@ -88,6 +96,51 @@ impl Store {
             };
         }
         Ok(settled)
+    }
+
+    /// The rows of which conflicts were settled since that run went through: what each was then, and what the run that is on met of
+    /// it, before it wrote it or let it stand. Contents by column; empty where there was no row.
+    pub fn settled_since(&mut self, job: &str, table: &Table, since: i64) -> Result<Vec<(Content, Content)>> {
+        let (name, number) = (&*table.name, since.to_string());
+        let from = "FROM (SELECT DISTINCT row_key FROM tieout_resolution WHERE job = $1 AND table_name = $2 AND run_id > CAST($3 AS BIGINT)) r \
+                    ORDER BY r.row_key";
+        let keys = self.select(&["r.row_key"], from, &[Some(job), Some(name), Some(&number)])?;
+        let by_key = ByKey::of(self, table)?;
+        let mut found = Vec::new();
+        for key in keys.into_iter().filter_map(|mut row| row[0].take()) {
+            let then = self.content_then(job, name, &key, &number)?;
+            let from = "FROM tieout_change WHERE table_name = $1 AND row_key = $2 AND run_id > CAST($3 AS BIGINT) \
+                        AND operation <> 'adopt' AND undone_by IS NULL ORDER BY id LIMIT 1";
+            let written = self.select(&["before"], from, &[Some(name), Some(&key), Some(&number)])?;
+            let met = match written.into_iter().next() {
+                Some(mut row) => content(row[0].take()),
+                None => by_key.standing(self, &key)?.pop().unwrap_or_default(),
+            };
+            found.push((then, met));
+        }
+        Ok(found)
+    }
+
+    /// What a row was when that run had gone through: what was imported last, and what was let stand of others' changes.
+    fn content_then(&mut self, job: &str, table: &str, key: &str, run: &str) -> Result<Content> {
+        let binds = [Some(table), Some(key), Some(run)];
+        let upto = "FROM tieout_change WHERE table_name = $1 AND row_key = $2 AND run_id <= CAST($3 AS BIGINT) AND undone_by IS NULL";
+        let last = self.select(&["after"], &format!("{upto} ORDER BY id DESC LIMIT 1"), &binds)?;
+        let mut then = content(last.into_iter().next().and_then(|mut row| row[0].take()));
+        let from = format!(
+            "FROM tieout_resolution WHERE table_name = $1 AND row_key = $2 AND run_id <= CAST($3 AS BIGINT) AND job = $4 \
+             AND accepted = 'database' AND run_id > (SELECT coalesce(max(run_id), 0) {upto} AND operation <> 'adopt') ORDER BY id"
+        );
+        for mut row in self.select(&["\"column\"", "database_value"], &from, &[binds[0], binds[1], binds[2], Some(job)])? {
+            match (row[0].take().unwrap_or_default(), row[1].take()) {
+                (column, rows) if column == "*" => {
+                    let rows: Vec<Content> = rows.and_then(|r| serde_json::from_str(&r).ok()).unwrap_or_default();
+                    then = rows.into_iter().next().unwrap_or_default();
+                }
+                (column, value) => drop(then.insert(column, value)),
+            }
+        }
+        Ok(then)
     }
 
     /// The run that wrote a row after that run, if any did.

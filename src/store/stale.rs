@@ -26,8 +26,8 @@ pub struct Stale {
     pub source: Option<String>,
 }
 
-/// How many stale rows are listed; more are only counted.
-const LISTED: usize = 1000;
+/// How many stale rows are listed, and taken up at once; more are only counted.
+pub const LISTED: usize = 1000;
 
 /// The rows of a table by their recorded keys.
 pub struct ByKey<'t> {
@@ -163,35 +163,76 @@ impl Stage<'_> {
         Ok(rows.into_iter().map(|mut row| (row.remove(0).unwrap_or_default(), row)).collect())
     }
 
-    /// The rows that the job imported into the table and that are not staged now, as far as they still stand there; and how
-    /// many there are.
-    pub fn stale(&self, store: &mut Store, job: &str) -> Result<(Vec<Stale>, usize)> {
-        let table = self.table();
-        let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id \
-                    WHERE c.table_name = $1 AND r.job = $2 AND c.operation <> 'delete' AND c.id = \
-                    (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key AND o.undone_by IS NULL) \
-                    AND NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE s.key = c.row_key) ORDER BY c.id";
-        let (mut found, mut count) = (Vec::new(), 0);
-        let columns = ["c.row_key", "c.after", "c.run_id", "f.path", "c.line", "f.source"];
-        store.for_each(&columns, from, &[Some(&table.name), Some(job)], |mut row| {
-            count += 1;
-            if found.len() < LISTED {
-                let mut take = |i: usize| row[i].take();
-                let (key, after, run) = (take(0).unwrap_or_default(), take(1).unwrap_or_default(), take(2).unwrap_or_default());
-                found.push(Stale { key, after, run, path: take(3), line: take(4), source: take(5) });
-            }
-            Ok(())
-        })?;
-        let by_key = ByKey::of(store, table)?;
-        let listed = found.len();
-        // A row that somebody took away is no longer there to be stale.
-        let mut there = Vec::new();
-        for row in found {
-            if !by_key.standing(store, &row.key)?.is_empty() {
-                there.push(row);
-            }
-        }
-        let gone = listed - there.len();
-        Ok((there, count - gone))
+    /// Notes the rows that the job imported into the table and that are not staged now, for [`Store::noted`].
+    pub fn note_stale(&self, store: &mut Store, job: &str) -> Result<()> {
+        store.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS tieout_stale \
+             (n BIGINT, table_name TEXT, row_key TEXT, after TEXT, run_id BIGINT, path TEXT, line BIGINT, source TEXT)",
+        )?;
+        let sql = "INSERT INTO tieout_stale SELECT c.id, c.table_name, c.row_key, c.after, c.run_id, f.path, c.line, f.source \
+                   FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id \
+                   WHERE c.table_name = $1 AND r.job = $2 AND c.operation <> 'delete' AND c.id = \
+                   (SELECT max(o.id) FROM tieout_change o WHERE o.table_name = $1 AND o.row_key = c.row_key AND o.undone_by IS NULL) \
+                   AND NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE s.key = c.row_key)";
+        store.change(sql, &[Some(&self.table().name), Some(job)]).map(drop)
     }
+}
+
+impl Store {
+    /// How many rows of a table are noted as stale, by source.
+    pub fn noted_by_source(&mut self, table: &str) -> Result<BTreeMap<Option<String>, usize>> {
+        let from = "FROM tieout_stale WHERE table_name = $1 GROUP BY source";
+        let rows = self.select(&["source", "count(*)"], from, &[Some(table)])?;
+        Ok(rows.into_iter().filter_map(|mut row| Some((row[0].take(), row[1].as_deref()?.parse().ok()?))).collect())
+    }
+
+    /// The next rows of a table that are noted as stale, those written last first: with their numbers, which are smaller than `before`.
+    pub fn noted(&mut self, table: &str, before: i64) -> Result<Vec<(i64, Stale)>> {
+        let from = format!("FROM tieout_stale WHERE table_name = $1 AND n < CAST($2 AS BIGINT) ORDER BY n DESC LIMIT {LISTED}");
+        let rows = self.select(&NOTED, &from, &[Some(table), Some(&before.to_string())])?;
+        Ok(rows.into_iter().map(noted).collect())
+    }
+
+    /// The row of a table with that recorded key, where it is noted as stale; it is forgotten.
+    pub fn take_noted(&mut self, table: &str, key: &str) -> Result<Option<Stale>> {
+        let binds = [Some(table), Some(key)];
+        let rows = self.select(&NOTED, "FROM tieout_stale WHERE table_name = $1 AND row_key = $2", &binds)?;
+        self.change("DELETE FROM tieout_stale WHERE table_name = $1 AND row_key = $2", &binds)?;
+        Ok(rows.into_iter().next().map(|row| noted(row).1))
+    }
+
+    /// The first rows of a table that are noted as stale and come from a source, as far as they still stand there; and how many of the
+    /// first do not.
+    pub fn first_noted(&mut self, table: &Table, source: &Option<String>) -> Result<(Vec<Stale>, usize)> {
+        let from = format!("FROM tieout_stale WHERE table_name = $1 AND coalesce(source, '') = coalesce($2, '') ORDER BY n LIMIT {LISTED}");
+        let rows = self.select(&NOTED, &from, &[Some(&table.name), source.as_deref()])?;
+        let by_key = ByKey::of(self, table)?;
+        let (mut there, mut gone) = (Vec::new(), 0);
+        for (_, row) in rows.into_iter().map(noted) {
+            // A row that somebody took away is no longer there to be stale.
+            if by_key.standing(self, &row.key)?.is_empty() { gone += 1 } else { there.push(row) }
+        }
+        Ok((there, gone))
+    }
+
+    /// Forgets the noted rows of a table that come from a source.
+    pub fn forget_noted(&mut self, table: &str, source: &Option<String>) -> Result<()> {
+        let sql = "DELETE FROM tieout_stale WHERE table_name = $1 AND coalesce(source, '') = coalesce($2, '')";
+        self.change(sql, &[Some(table), source.as_deref()]).map(drop)
+    }
+
+    /// Forgets all that is noted.
+    pub fn forget_stale(&mut self) -> Result<()> {
+        let temporary = if self.is_postgres() { "pg_temp" } else { "temp" };
+        self.execute(&format!("DROP TABLE IF EXISTS {temporary}.tieout_stale"))
+    }
+}
+
+const NOTED: [&str; 7] = ["n", "row_key", "after", "run_id", "path", "line", "source"];
+
+fn noted(mut row: Texts) -> (i64, Stale) {
+    let mut take = |i: usize| row[i].take();
+    let n = take(0).and_then(|n| n.parse().ok()).unwrap_or_default();
+    let (key, after, run) = (take(1).unwrap_or_default(), take(2).unwrap_or_default(), take(3).unwrap_or_default());
+    (n, Stale { key, after, run, path: take(4), line: take(5), source: take(6) })
 }

@@ -91,9 +91,10 @@ const COLUMNS: [&str; 18] = [
 ];
 
 impl Store {
+    /// Of a run that is not recorded yet, its job and time are not known.
     fn revisions(&mut self, condition: &str, binds: &[Option<&str>]) -> Result<Vec<Revision>> {
         let from = format!(
-            "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id WHERE {condition}"
+            "FROM tieout_change c LEFT JOIN tieout_run r ON r.id = c.run_id LEFT JOIN tieout_file f ON f.id = c.file_id WHERE {condition}"
         );
         let columns: Vec<&str> = COLUMNS.into_iter().chain(["c.undone_by"]).collect();
         Ok(self.select(&columns, &from, binds)?.into_iter().map(revision).collect())

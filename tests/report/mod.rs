@@ -3,6 +3,7 @@
 
 mod browser;
 mod large;
+mod safety;
 mod schema;
 
 use crate::support::database::Kind;
@@ -36,6 +37,8 @@ fn without_identity(name: &str, bytes: &[u8]) -> String {
         text = around.replace(&text, "").into();
         let digest = Regex::new(r#"<pre id="digest">[0-9a-f]{64}</pre>"#).unwrap();
         text = digest.replace(&text, "").into();
+        let sealed = Regex::new(r"<dt>Digest of the run( before)?</dt><dd>[^<]*</dd>").unwrap();
+        text = sealed.replace_all(&text, "").into();
     }
     for pattern in [r"(sqlite|postgres)(ql)?(:|&#58;)[^<,\s|]*", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"] {
         text = Regex::new(pattern).unwrap().replace_all(&text, "…").into();
@@ -183,6 +186,37 @@ on_both! {
 }
 
 #[test]
+fn what_an_auditor_asks_is_answered_of_a_run_that_failed_too() {
+    let env = TestEnv::new(Kind::Sqlite);
+    env.copy_fixture("rent");
+    env.replace("rent/rent_config.csv", "el,2025-09,2424", "el,2025-09,2400");
+    env.run_job(&[]).expect_code(1);
+    let page = env.read("tieout-reports/rent-1/index.html");
+    for words in [
+        "<h1>It does not tie out: nothing was written</h1>",
+        "1 of those that do not agree must hold",
+        "2023-03 – 2025-09",
+        "Job file SHA-256",
+        "18 of 18 files foot",
+        "Control totals",
+        "Mapping and rules",
+        "the bills are whole kronor",
+        "electricity-vs-config · 2025-09: 2424 / 2400 (24)",
+        "2025-10-01\t1632 kr",
+        "not netted",
+        "Superseded versions",
+        "recalculated and equal; the roll-forward foots",
+        "Limitations",
+        "Preparer",
+    ] {
+        assert!(page.contains(words), "the page does not say {words}");
+    }
+    for words in ["id=\"sample\"", "drawn by the seed"] {
+        assert!(!page.contains(words), "of a run that wrote nothing there is nothing to draw: {words}");
+    }
+}
+
+#[test]
 fn a_reader_can_work_with_the_page() {
     let env = TestEnv::new(Kind::Sqlite);
     env.copy_fixture("rent");
@@ -243,6 +277,8 @@ fn a_reader_can_work_with_the_page() {
         "Changes of this run",
         "amountPaid of each",
         "Limitations",
+        "Digest of the run",
+        "drawn by the seed 1",
         "prove nothing",
         "Preparer",
         "Reviewer",

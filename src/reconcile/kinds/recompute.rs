@@ -59,15 +59,15 @@ impl Rule for Recompute {
             }
             _ => self.wrong += 1,
         }
-        let words = match &computed {
-            Ok(value) => format!(
-                "{} where the formula gives {}",
-                held.map_or("nothing".to_owned(), |h| Holds::Number.canonical(h)),
-                value.normalize()
-            ),
-            Err(why) => why.clone(),
+        let (words, sentence) = match &computed {
+            Ok(value) => {
+                let held = held.map_or("nothing".to_owned(), |h| Holds::Number.canonical(h));
+                let words = format!("{held} where the formula gives {}", value.normalize());
+                (words.clone(), format!("the first has {words}"))
+            }
+            Err(why) => (why.clone(), format!("of the first it cannot be computed: {why}")),
         };
-        self.first.get_or_insert_with(|| words.clone());
+        self.first.get_or_insert(sentence);
         keep(&mut self.operands, || Operand::of_row(Of::Actual, &self.of.table, row.key(), words));
     }
 
@@ -90,7 +90,7 @@ impl Rule for Recompute {
         };
         let formula = format!("{} = {}", self.of.column, self.words);
         check.explanation = Some(match self.first {
-            Some(first) => format!("{} rows are not {formula}; the first has {first}", self.wrong),
+            Some(first) => format!("{} rows are not {formula}; {first}", self.wrong),
             None if self.within > 0 => format!("{formula}; {} rows only within the tolerance", self.within),
             None => formula,
         });

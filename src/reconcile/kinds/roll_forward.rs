@@ -8,7 +8,7 @@ use tieout_parsers::{Decimal, exact_decimal};
 /// The kind.
 pub(super) const KIND: Kind = Kind {
     name: "roll-forward",
-    about: "opening (the last run's closing) + added ± corrected = closing, for the sum of a column and its rows",
+    about: "opening (the last run's closing) + added ± corrected ± settled = closing, for the sum of a column and its rows",
     settings: &["of"],
     make: |declared| {
         Ok(Box::new(RollForward {
@@ -37,16 +37,14 @@ struct Movement {
     added: (i64, Decimal),
     corrected: Decimal,
     deleted: (i64, Decimal),
+    /// What somebody else had changed, and was settled: rows and sum.
+    settled: (i64, Decimal),
 }
 
 impl RollForward {
     /// Adds a change; `None` where a value is no number, or the sums cannot be kept.
     fn moved(&self, mut movement: Movement, before: &Recorded, after: &Recorded) -> Option<Movement> {
-        let amount = |side: &Recorded| match side.get(&self.of.column) {
-            Some(Some(text)) => exact_decimal(text),
-            _ => Some(Decimal::ZERO),
-        };
-        let (from, to) = (amount(before)?, amount(after)?);
+        let (from, to) = (self.amount(before)?, self.amount(after)?);
         match (before.is_empty(), after.is_empty()) {
             (true, _) => movement.added = (movement.added.0 + 1, movement.added.1.checked_add(to)?),
             (_, true) => movement.deleted = (movement.deleted.0 + 1, movement.deleted.1.checked_add(from)?),
@@ -55,17 +53,33 @@ impl RollForward {
         Some(movement)
     }
 
-    fn one(&self, what: &str, closing: Decimal, [added, corrected, deleted]: [Decimal; 3], world: &World) -> Check {
+    /// The same of what somebody else changed.
+    fn moved_by_others(&self, mut movement: Movement, then: &Recorded, met: &Recorded) -> Option<Movement> {
+        let difference = self.amount(met)?.checked_sub(self.amount(then)?)?;
+        let rows = i64::from(!met.is_empty()) - i64::from(!then.is_empty());
+        movement.settled = (movement.settled.0 + rows, movement.settled.1.checked_add(difference)?);
+        Some(movement)
+    }
+
+    /// What a row counts for; `None` where that is no number.
+    fn amount(&self, row: &Recorded) -> Option<Decimal> {
+        match row.get(&self.of.column) {
+            Some(Some(text)) => exact_decimal(text),
+            _ => Some(Decimal::ZERO),
+        }
+    }
+
+    fn one(&self, what: &str, closing: Decimal, [added, corrected, deleted, settled]: [Decimal; 4], world: &World) -> Check {
         let group = format!("{}.{what}", self.of.table);
         let mut check = self.template.group(&group);
         let text = |d: Decimal| d.normalize().to_string();
         check.actual = Some(text(closing));
         let last = world.last.get(&(self.template.name.clone(), group)).and_then(|text| exact_decimal(text));
-        let moved = added.checked_add(corrected).and_then(|m| m.checked_sub(deleted));
+        let moved = added.checked_add(corrected).and_then(|m| m.checked_sub(deleted)?.checked_add(settled));
         let operands = |opening: Decimal| {
-            [("opening", opening), ("added", added), ("corrected", corrected), ("taken away", -deleted)]
-                .map(|(label, value)| Operand::new(Of::Expected, label, text(value)))
-                .to_vec()
+            let ours = [("opening", opening), ("added", added), ("corrected", corrected), ("taken away", -deleted)];
+            let others = Some(("changed by somebody else, and settled", settled)).filter(|(_, value)| !value.is_zero());
+            ours.into_iter().chain(others).map(|(label, value)| Operand::new(Of::Expected, label, text(value))).collect()
         };
         let (Some(opening), Some(moved)) = (last, moved) else {
             check.status = Status::Derived;
@@ -105,6 +119,10 @@ impl Rule for RollForward {
         self.movement = self.movement.and_then(|movement| self.moved(movement, before, after));
     }
 
+    fn settled(&mut self, then: &Recorded, met: &Recorded) {
+        self.movement = self.movement.and_then(|movement| self.moved_by_others(movement, then, met));
+    }
+
     fn row(&mut self, _need: usize, row: &Cells<'_>) {
         self.rows += 1;
         if let Some(text) = row.get(0) {
@@ -123,10 +141,10 @@ impl Rule for RollForward {
                     .not_run(&format!("{}.{}", self.of.table, self.of.column), "a value is no number, or the sum cannot be kept exactly"),
             ];
         };
-        let Movement { added, corrected, deleted } = movement;
+        let Movement { added, corrected, deleted, settled } = movement;
         vec![
-            self.one("rows", self.rows.into(), [added.0.into(), Decimal::ZERO, deleted.0.into()], world),
-            self.one(&format!("sum({})", self.of.column), sum, [added.1, corrected, deleted.1], world),
+            self.one("rows", self.rows.into(), [added.0.into(), Decimal::ZERO, deleted.0.into(), settled.0.into()], world),
+            self.one(&format!("sum({})", self.of.column), sum, [added.1, corrected, deleted.1, settled.1], world),
         ]
     }
 }

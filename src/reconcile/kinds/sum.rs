@@ -197,15 +197,15 @@ impl Sum {
         (check.actual, check.expected) = (actual.and_then(text), expected.and_then(text));
         let (Some(one), Some(other)) = (actual, expected) else {
             let (status, table, what) = match actual {
-                Some(_) => (Status::MissingExpected, self.target_words(), "nothing"),
-                None => (Status::MissingActual, self.of.table.clone(), "no row"),
+                Some(_) => (Status::MissingExpected, self.target_words(), "says nothing of this group"),
+                None => (Status::MissingActual, self.of.table.clone(), "has no row in this group"),
             };
             check.status = status;
             // A month may be configured before its bills have come.
             if matches!((&self.target, status), (Target::Config { .. }, Status::MissingActual)) {
                 check.severity = check.severity.min(Severity::Warning);
             }
-            check.explanation = Some(format!("{table} has {what} for it"));
+            check.explanation = Some(format!("{table} {what}"));
             return check;
         };
         let sides = one.sum.zip(other.sum).and_then(|(a, e)| Some((a, e, a.checked_sub(e)?)));

@@ -78,6 +78,25 @@ fn scaled(value: Decimal, most: Decimal, height: i64) -> i64 {
     part.and_then(|p| p.round().to_i64()).unwrap_or_default().clamp(0, height)
 }
 
+/// The lines of an axis above its zero.
+const LINES: i64 = 4;
+
+/// The smallest round figure of which so many reach `most`: 1, 2, 2.5 or 5, with zeros.
+fn round_step(most: Decimal) -> Decimal {
+    let ten = Decimal::TEN;
+    let mut digit = Decimal::ONE;
+    loop {
+        let steps = [digit, digit * Decimal::TWO, digit * ten / Decimal::from(4), digit * Decimal::from(5)];
+        if let Some(step) = steps.into_iter().find(|s| s.saturating_mul(Decimal::from(LINES)) >= most) {
+            return step;
+        }
+        match digit.checked_mul(Decimal::ONE_HUNDRED) {
+            Some(_) => digit *= ten,
+            None => return digit,
+        }
+    }
+}
+
 fn open(out: &mut String, width: i64, height: i64, title: &str) {
     let title = escaped(title);
     let _ = write!(out, "<svg role=\"img\" aria-label=\"{title}\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">");
@@ -96,14 +115,16 @@ fn label(out: &mut String, class: &str, x: i64, y: i64, text: &str) {
 fn bars(title: &str, checks: &[&Check], stacks: &BTreeMap<&str, BTreeMap<&str, Decimal>>, lang: Lang) -> String {
     let number = |text: &Option<String>| text.as_deref().and_then(exact_decimal);
     let most = checks.iter().flat_map(|c| [number(&c.actual), number(&c.expected)]).flatten().max().unwrap_or_default().max(Decimal::ONE);
+    let rule = round_step(most);
+    let most = rule.saturating_mul(Decimal::from(LINES));
     let series: Vec<&str> = stacks.values().flat_map(|s| s.keys().copied()).collect::<BTreeSet<_>>().into_iter().take(SERIES).collect();
     let (step, left, top, height) = (if checks.len() > 60 { 10 } else { 24 }, 56, 40, 170);
     let width = left + step * checks.len() as i64 + 12;
     let mut out = String::new();
     open(&mut out, width.max(560) + 40, top + height + 52, title);
-    for quarter in 0..=4i64 {
-        let y = top + height - height * quarter / 4;
-        let value = (most * Decimal::from(quarter) / Decimal::from(4)).round();
+    for line in 0..=LINES {
+        let y = top + height - height * line / LINES;
+        let value = rule * Decimal::from(line);
         let _ = write!(out, "<line class=\"rule\" x1=\"{left}\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\"/>");
         label(&mut out, "axis end", left - 6, y + 4, &value.normalize().to_string());
     }
@@ -265,4 +286,17 @@ fn fates(outcome: &Outcome, title: &str, lang: Lang) -> String {
         key(&mut out, &format!("f-{name}"), &mut x, tall * shown + 14, lang.say(name));
     }
     out + "</svg>"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_round_figures() {
+        for (most, step) in [("6118", "2000"), ("8000", "2000"), ("8001", "2500"), ("12", "5"), ("4", "1"), ("99999.5", "25000")] {
+            assert_eq!(round_step(most.parse().unwrap()), step.parse().unwrap(), "{most}");
+        }
+        assert!(round_step(Decimal::MAX) > Decimal::ZERO);
+    }
 }

@@ -1,14 +1,16 @@
 //! The report as one HTML file: nothing is fetched, and no script runs but the page's own, whose hash the page states. The
-//! conclusion comes first, in words. What stands in files gets in through `escape` alone. A section is a function in `parts`;
-//! what a later version adds (a sample, signatures) gets one there, before the sign-off.
+//! conclusion comes first, in words. What stands in files gets in through `escape` alone. A section is a function in `parts`.
 
 mod cards;
 mod charts;
 mod data;
 mod escape;
 mod parts;
+mod safety;
+mod sample;
 
 pub(super) use escape::visible;
+pub(super) use sample::{place, source, values};
 
 use super::Outcome;
 use super::form::Lang;

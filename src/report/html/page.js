@@ -110,14 +110,16 @@
       heads.forEach((head, at) => (at === n ? head.setAttribute("aria-sort", down ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
       filter();
     };
-    const cell = (value, kind) => {
+    // What does not agree and need not hold is no failure: here as among the differences.
+    const mood = (said, row) => (grid.detail === "check" && tone(said) === "bad" && row[6] !== "error" ? "warn" : tone(said));
+    const cell = (value, kind, row) => {
       const said = text(value);
-      if (kind === "s") return make("td", {}, make("span", { class: "tag " + tone(said) }, word(said)));
-      return make("td", { class: "nmd".includes(kind) ? kind : null }, cut(said));
+      if (kind === "s") return make("td", {}, make("span", { class: "tag " + mood(said, row) }, word(said)));
+      return make("td", { class: "nmdt".includes(kind) ? kind : null }, cut(said));
     };
     const line = (row) => {
       const open = make("button", { type: "button", class: "open", "aria-expanded": "false", "aria-label": say["Show where it comes from"] + ": " + cut(text(row[0]) + " " + text(row[1])) }, "+");
-      const tr = make("tr", {}, make("td", {}, open), ...grid.columns.map(([, kind], n) => cell(row[n], kind)));
+      const tr = make("tr", {}, make("td", {}, open), ...grid.columns.map(([, kind], n) => cell(row[n], kind, row)));
       open.addEventListener("click", () => {
         const is = open.getAttribute("aria-expanded") === "true";
         if (is) tr.nextSibling.remove();

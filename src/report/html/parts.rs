@@ -2,7 +2,8 @@
 
 use super::Rows;
 use super::escape::{escaped, long};
-use super::{cards, charts, data};
+use super::safety::safety;
+use super::{cards, charts, data, sample};
 use crate::evidence::Severity;
 use crate::report::conclude::{Verdict, sentences, verdict};
 use crate::report::form::Lang;
@@ -101,11 +102,14 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
             sections.push(Section { id, title: lang.say(title).to_owned(), count, open, body });
         }
     };
+    add("sample", "Sample", Some(outcome.account.sample.rows.len()), false, sample::sample(outcome, lang));
     let errors = outcome.findings.iter().any(|f| f.severity == Severity::Error);
     add("findings", "Findings", Some(outcome.findings.len()), errors || outcome.findings.len() <= 50, place("g-findings"));
+    let safety = safety(outcome, lang);
+    add("safety", "Backup and rehearsal", Some(safety.len()).filter(|n| *n == 0), true, safety);
     add("around", "Around the run", None, false, around(outcome, lang));
     add("limits", "Assumptions and limitations", None, true, limits(outcome, lang));
-    add("signoff", "Sign-off", None, true, sign_off(lang, digest));
+    add("signoff", "Sign-off", None, true, sample::signatures(outcome, lang) + &sign_off(lang, digest));
     sections
 }
 
@@ -140,7 +144,7 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
     out + "</tbody></table></div>\n"
 }
 
-fn list<'a>(items: impl Iterator<Item = &'a str>, lang: Lang) -> String {
+pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>, lang: Lang) -> String {
     let items: String = items.map(|item| format!("<li>{}</li>", long(item, lang))).collect();
     format!("<ul>{items}</ul>\n")
 }
@@ -152,6 +156,8 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
     let tables: Vec<&str> = outcome.tables.keys().map(String::as_str).collect();
     let parameters: Vec<String> = account.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let number = run.id.map_or(String::new(), |id| id.to_string());
+    let none = say("none: it is the first of the chain");
+    let previous = run.previous.as_deref().map_or("", |digest| if digest == crate::store::FIRST { none } else { digest }).to_owned();
     pairs([
         (say("Job"), run.job.clone()),
         (say("Period"), period),
@@ -170,6 +176,8 @@ fn scope(outcome: &Outcome, lang: Lang) -> String {
             (say("Files from"), run.root.clone()),
             (say("Job file SHA-256"), run.job_sha256.clone()),
             (say("Parameters"), parameters.join(", ")),
+            (say("Digest of the run"), run.digest.clone().unwrap_or_default()),
+            (say("Digest of the run before"), previous),
         ])
 }
 
@@ -277,9 +285,6 @@ fn around(outcome: &Outcome, lang: Lang) -> String {
     if !outcome.preflight.is_empty() {
         let rows = outcome.preflight.iter().map(|i| vec![i.name.clone(), i.status.words().to_owned(), i.detail.clone()]);
         out.push_str(&table(say("Before the run"), &[say("What"), say("Status"), say("Explanation")], rows, lang));
-    }
-    if let Some(backup) = &outcome.backup {
-        out.push_str(&paragraph(&format!("{}: {}, SHA-256 {}", say("Backup"), backup.path, backup.sha256)));
     }
     let hooks = outcome.hooks.iter().map(|h| {
         let said = if h.status == HookStatus::Ok { String::new() } else { h.last_lines(5).join(" / ") };

@@ -73,6 +73,18 @@ impl Stage<'_> {
 
     /// Inserts the new rows and updates the decided ones; gives how many of each.
     pub fn apply(&self, store: &mut Store) -> Result<(usize, usize)> {
+        // A new row may take what a changed one gives up; but a changed row may refer to a new one of the same table.
+        let refers = self.has_unique() && store.references()?.iter().any(|r| r.from == self.table.name && r.to == self.table.name);
+        if self.has_unique() && !refers {
+            let updated = self.update(store)?;
+            // Those that are left keep what a new row may want: they stop the run anyway.
+            let waiting = !store.select(&["1"], "FROM tieout_stage WHERE act = 'update' LIMIT 1", &[])?.is_empty();
+            return Ok((if waiting { 0 } else { self.insert(store)? }, updated));
+        }
+        Ok((self.insert(store)?, self.update(store)?))
+    }
+
+    fn insert(&self, store: &mut Store) -> Result<usize> {
         let dialect = store.dialect();
         let names: Vec<String> = self.used.iter().map(|(_, c, _)| quote(&c.name)).collect();
         let values: Vec<String> = (0..self.used.len()).map(|at| self.staged(dialect, at)).collect();
@@ -83,13 +95,17 @@ impl Stage<'_> {
             values.join(", "),
             self.in_order(dialect)
         );
-        let inserted = store.change(&sql, &[])?;
+        store.change(&sql, &[])
+    }
+
+    fn update(&self, store: &mut Store) -> Result<usize> {
+        let dialect = store.dialect();
         let sets: Vec<String> = self
             .with(&[Role::Data, Role::UpdatedAt])
             .map(|(at, c, _)| format!("{} = {}", quote(&c.name), self.staged(dialect, at)))
             .collect();
         if sets.is_empty() {
-            return Ok((inserted, 0));
+            return Ok(0);
         }
         store.execute(&format!(
             "UPDATE tieout_stage AS s SET row_before = {} FROM {} t WHERE s.act = 'update' AND {}",
@@ -97,14 +113,11 @@ impl Stage<'_> {
             self.target(),
             self.same_key(dialect)
         ))?;
-        let sql = format!(
-            "UPDATE {} AS t SET {} FROM tieout_stage s WHERE s.act = 'update' AND {}",
-            self.target(),
-            sets.join(", "),
-            self.same_key(dialect)
-        );
-        let updated = store.change(&sql, &[])?;
-        Ok((inserted, updated))
+        let update = |act: &str| {
+            let same = self.same_key(dialect);
+            format!("UPDATE {} AS t SET {} FROM tieout_stage s WHERE s.act = '{act}' AND {same}", self.target(), sets.join(", "))
+        };
+        if self.has_unique() { self.update_in_rounds(store, &update("next")) } else { store.change(&update("update"), &[]) }
     }
 
     /// Records what was written, and what already stood there as the files say, in the change log.
@@ -118,8 +131,8 @@ impl Stage<'_> {
         let name = [Some(&*self.table.name)];
         let written = format!(
             "{into}, row_before, left_digest) {}, s.row_before, {} FROM tieout_stage s JOIN {} t ON {} \
-             WHERE s.act IN ('insert', 'update'){}",
-            values("s.act"),
+             WHERE s.act IN ('insert', 'update', 'updated'){}",
+            values("CASE s.act WHEN 'updated' THEN 'update' ELSE s.act END"),
             dialect.digest(&self.image(dialect)),
             self.target(),
             self.same_key(dialect),

@@ -4,9 +4,11 @@
 mod answers;
 mod copy;
 mod questions;
+mod unique;
 
 pub use answers::{Act, Decision};
 pub use questions::Staged;
+pub use unique::Wanted;
 
 use super::dialect::Bind;
 use super::{Store, Texts, quote};
@@ -29,6 +31,8 @@ pub struct Run<'a> {
     pub whole: bool,
     /// Whether rows are only compared, and nothing is written.
     pub dry: bool,
+    /// Whether rows that no file states any more are taken away.
+    pub take_away: bool,
 }
 
 /// Staged rows of one table.
@@ -170,7 +174,11 @@ impl<'t> Stage<'t> {
 
     /// The staged column of a table column.
     fn staged(&self, dialect: super::dialect::Dialect, at: usize) -> String {
-        dialect.cast(&format!("s.v{at}"), &self.used[at].2)
+        self.staged_as(dialect, "s", at)
+    }
+
+    fn staged_as(&self, dialect: super::dialect::Dialect, alias: &str, at: usize) -> String {
+        dialect.cast(&format!("{alias}.v{at}"), &self.used[at].2)
     }
 
     fn with<'s>(&'s self, roles: &'s [Role]) -> impl Iterator<Item = (usize, &'s Column, &'s ShapeColumn)> + 's {
@@ -179,8 +187,13 @@ impl<'t> Stage<'t> {
 
     /// `t` is the target row of `s`.
     fn same_key(&self, dialect: super::dialect::Dialect) -> String {
+        self.same_key_as(dialect, "s")
+    }
+
+    /// `t` is the target row of the staged row with that alias.
+    fn same_key_as(&self, dialect: super::dialect::Dialect, alias: &str) -> String {
         let parts = self.with(&[Role::Key]).map(|(at, column, shape)| {
-            let (target, staged) = (format!("t.{}", quote(&column.name)), self.staged(dialect, at));
+            let (target, staged) = (format!("t.{}", quote(&column.name)), self.staged_as(dialect, alias, at));
             if shape.required { format!("{target} = {staged}") } else { format!("NOT ({})", dialect.distinct(&target, &staged)) }
         });
         parts.collect::<Vec<_>>().join(" AND ")

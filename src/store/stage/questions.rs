@@ -38,11 +38,11 @@ pub(super) const LAST: &str =
     "(SELECT c.id FROM tieout_change c WHERE c.table_name = $1 AND c.row_key = s.key AND c.undone_by IS NULL ORDER BY c.id DESC LIMIT 1)";
 
 /// Stands where that change is of no interest.
-const WITHOUT_LAST: &str = "LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0";
+pub(super) const WITHOUT_LAST: &str = "LEFT JOIN tieout_change l ON l.table_name = $1 AND 1 = 0";
 
 impl<'t> Stage<'t> {
     /// Staged rows `s` (joined with their target row `t` where `from` says so) and what we imported last.
-    fn rows(&self, store: &mut Store, from: &str, with_target: bool) -> Result<Vec<Staged>> {
+    pub(super) fn rows(&self, store: &mut Store, from: &str, with_target: bool) -> Result<Vec<Staged>> {
         let own = ["s.seq", "s.key", "s.content", "s.file", "s.line", "s.col", "s.pointer", "l.after", "l.run_id"];
         let target: Vec<String> = self.with(&[Role::Key, Role::Data]).map(|(_, c, _)| format!("t.{}", quote(&c.name))).collect();
         let expressions: Vec<&str> = own.into_iter().chain(target.iter().filter(|_| with_target).map(String::as_str)).collect();
