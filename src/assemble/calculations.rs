@@ -74,7 +74,16 @@ pub fn calculations(archive: Archive<'_>) -> (Vec<Calculation<'_>>, Vec<Finding>
             Record::RentCalculation(rent) => {
                 let source = &archive.files[file];
                 let (standing, latest) = (Standing::Current, true);
-                Some(Calculation { file, source: source.source, house: source.house.as_deref(), family: 0, path: &source.path, rent, standing, latest })
+                Some(Calculation {
+                    file,
+                    source: source.source,
+                    house: source.house.as_deref(),
+                    family: 0,
+                    path: &source.path,
+                    rent,
+                    standing,
+                    latest,
+                })
             }
             _ => None,
         })

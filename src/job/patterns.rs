@@ -44,7 +44,8 @@ impl Place<'_> {
                 ("patterns are relative to the root and stay below it".to_owned(), like)
             } else if let Some(unknown) = unknown_placeholder(pattern) {
                 let near = nearest(unknown.trim_matches(['{', '}']), ["house"]).is_some();
-                let hint = if near { format!("did you mean `{HOUSE}`?") } else { format!("the only one is `{HOUSE}`, the folder of a house") };
+                let hint =
+                    if near { format!("did you mean `{HOUSE}`?") } else { format!("the only one is `{HOUSE}`, the folder of a house") };
                 (format!("there is no placeholder `{unknown}`"), hint)
             } else if capture(pattern) && !is_one_folder(pattern) {
                 (format!("`{HOUSE}` stands for a whole folder of the path, and once"), folder)
@@ -111,7 +112,8 @@ impl Place<'_> {
         let domain = || sources.iter().zip(spans).filter(|(s, _)| s.table.is_none());
         let Some((other, _)) = domain().find(|(s, _)| s.knows_house()) else { return Ok(false) };
         if let Some((silent, span)) = domain().find(|(s, _)| !s.knows_house() && !s.format.holds_tenants()) {
-            let message = format!("the source `{}` does not say of which house its files are, and the source `{}` does", silent.name, other.name);
+            let message =
+                format!("the source `{}` does not say of which house its files are, and the source `{}` does", silent.name, other.name);
             let hint = format!("write `{HOUSE}` for the folder in its `files`, or house = \"…\" where all of it is of one house");
             return Err(self.stop(span.clone(), message, hint));
         }

@@ -18,11 +18,17 @@ pub(super) fn residency(calculations: &[Calculation<'_>], people: &People) -> (V
     calculations.iter().for_each(|c| houses.entry(c.house).or_default().push(c));
     for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
         let rent = calculation.rent;
-        let tenants: Vec<&Tenant> = rent.shares.iter().filter_map(|s| people.by_name(calculation.house, &s.name)).map(|p| &p.tenant).collect();
+        let tenants: Vec<&Tenant> =
+            rent.shares.iter().filter_map(|s| people.by_name(calculation.house, &s.name)).map(|p| &p.tenant).collect();
         let mut check = Check::new("residency", calculation.name(), Severity::Error);
-        let strangers: Vec<&str> = rent.shares.iter().map(|s| s.name.as_str()).filter(|n| people.by_name(calculation.house, n).is_none()).collect();
+        let strangers: Vec<&str> =
+            rent.shares.iter().map(|s| s.name.as_str()).filter(|n| people.by_name(calculation.house, n).is_none()).collect();
         if !strangers.is_empty() {
-            check.explanation = Some(format!("not run: no tenant{} is called {}", calculation.house.map_or(String::new(), |h| format!(" of {h}")), strangers.join(" or ")));
+            check.explanation = Some(format!(
+                "not run: no tenant{} is called {}",
+                calculation.house.map_or(String::new(), |h| format!(" of {h}")),
+                strangers.join(" or ")
+            ));
             check.severity = if calculation.standing == Standing::Current { Severity::Error } else { Severity::Warning };
             checks.push(check);
             continue;

@@ -24,7 +24,8 @@ pub(super) const KIND: Kind = Kind {
         if rows.is_none() && sum.is_empty() {
             return Err(declared.at("rows").stop("this control total states nothing", "state `rows` or `sum`"));
         }
-        let expect = Expect { table, house: declared.text("house")?.map(str::to_owned), rows, sum, filled: Vec::new(), distinct: Vec::new() };
+        let expect =
+            Expect { table, house: declared.text("house")?.map(str::to_owned), rows, sum, filled: Vec::new(), distinct: Vec::new() };
         Ok(Box::new(Control::new(&declared.check.name, declared.check.severity, expect)))
     },
 };
@@ -68,7 +69,8 @@ impl Control {
     pub fn checks(&self, totals: std::result::Result<(), &str>) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut compare = |what: String, expected: Decimal, actual: Option<Decimal>, why_not: Option<String>| {
-            let mut check = Check::new(&self.name, of_house(self.expect.house.as_deref(), &format!("{}.{what}", self.expect.table)), self.severity);
+            let mut check =
+                Check::new(&self.name, of_house(self.expect.house.as_deref(), &format!("{}.{what}", self.expect.table)), self.severity);
             let text = |d: Decimal| d.normalize().to_string();
             check.expected = Some(text(expected));
             match actual {

@@ -166,7 +166,8 @@ impl Rule for Coverage {
         let mut months = self.months.clone();
         // Of a house that only the other table knows, every month is missing.
         let seen: BTreeSet<&String> = self.months.keys().map(|(house, _)| house).collect();
-        months.extend(self.known.keys().filter(|house| !seen.contains(house)).map(|house| ((house.clone(), house.clone()), BTreeSet::new())));
+        months
+            .extend(self.known.keys().filter(|house| !seen.contains(house)).map(|house| ((house.clone(), house.clone()), BTreeSet::new())));
         let named = |group: &str| if group.is_empty() { all.clone() } else { group.to_owned() };
         months.iter().map(|((house, group), months)| self.group(&named(group), months, self.known.get(house))).collect()
     }

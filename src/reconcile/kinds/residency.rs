@@ -95,7 +95,8 @@ impl Rule for Validity {
         check.actual = Some((rows - count).to_string());
         check.difference = Some(if count == 0 { "0".into() } else { format!("-{count}") });
         check.status = if count == 0 { Status::Match } else { Status::Difference };
-        let named: Vec<String> = wrong.iter().take(3).map(|(((house, who), month), _)| format!("{} in {month}", of_house(house.as_deref(), who))).collect();
+        let named: Vec<String> =
+            wrong.iter().take(3).map(|(((house, who), month), _)| format!("{} in {month}", of_house(house.as_deref(), who))).collect();
         check.explanation = (count > 0)
             .then(|| format!("{count} rows are about a month in which nobody of that {} was there: {}", self.of.column, named.join(", ")));
         for ((_, month), (_, key)) in wrong.into_iter().take(OPERANDS) {

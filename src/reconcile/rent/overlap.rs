@@ -170,7 +170,15 @@ mod tests {
 
     fn tenant(name: &str, start: &str, departure: &str) -> Tenant {
         let date = |text: &str| Some(text).filter(|t| !t.is_empty()).map(|t| t.parse().unwrap());
-        Tenant { id: None, name: name.to_owned(), email: None, start: date(start), departure: date(departure), room_adjustment: None, house: None }
+        Tenant {
+            id: None,
+            name: name.to_owned(),
+            email: None,
+            start: date(start),
+            departure: date(departure),
+            room_adjustment: None,
+            house: None,
+        }
     }
 
     fn said(rent: &RentCalculation, tenants: &[Tenant]) -> Vec<(Status, String)> {
