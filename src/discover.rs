@@ -114,7 +114,11 @@ impl Capture {
         match found.as_slice() {
             [at] if is_name(parts[*at]) => Ok(parts[*at].to_owned()),
             [at] => Err(Stop::usage(
-                format!("{path}: `{}` is no name of a house, which the pattern `{pattern}` takes it for", parts[*at].escape_debug()),
+                format!(
+                    "{}: `{}` is no name of a house, which the pattern `{pattern}` takes it for",
+                    path.escape_debug(),
+                    parts[*at].escape_debug()
+                ),
                 "a house's folder has a name in UTF-8, without control characters; rename it",
             )),
             _ => Err(several(path, found.iter().map(|at| parts[*at]))),

@@ -315,6 +315,65 @@ fn a_column_of_a_table_is_mapped_to_the_house() {
 }
 
 #[test]
+fn what_a_table_refers_to_is_looked_for_in_its_own_house() {
+    let env = TestEnv::new(Kind::Sqlite);
+    env.copy_fixture("houses");
+    let job = env.read("houses/tieout.toml");
+    let more = r#"
+[[table]]
+name = "Visit"
+key = ["house", "name", "month"]
+columns = [{ name = "house", type = "text" }, { name = "name", type = "text" }, { name = "month", type = "month" }, { name = "kr", type = "integer" }]
+
+[[source]]
+name = "visits"
+format = "csv"
+files = ["archive/{house}/visits.csv"]
+table = "Visit"
+
+[[check]]
+name = "who"
+kind = "reference"
+of = "Visit.name"
+in = "Tenant.name"
+
+[[check]]
+name = "when"
+kind = "residency"
+of = "Visit.name"
+period = "month"
+in = "Tenant.name"
+from = "startDate"
+to = "departureDate"
+
+[[check]]
+name = "paid"
+kind = "sum"
+of = "Visit.kr"
+by = "month"
+equals = "ElectricityBill.amount"
+equals_by = "billPeriod"
+severity = "warning"
+"#;
+    env.write("houses/tieout.toml", job + more);
+    // Adam of house_001 came in 2024, Adam of house_002 in May 2023.
+    env.write("houses/archive/house_001/visits.csv", "name,month,kr\nAdam,2025-02,1000\n");
+    env.write("houses/archive/house_002/visits.csv", "name,month,kr\nAdam,2023-06,1\nDavid,2025-02,1100\n");
+    let outcome = run(&env).expect_code(0).json();
+    assert_eq!(check(&outcome, "who", "all rows")["status"], "match");
+    assert_eq!(check(&outcome, "when", "all rows")["status"], "match");
+    for house in ["house_001, 2025-02", "house_002, 2025-02"] {
+        assert_eq!(check(&outcome, "paid", house)["status"], "match", "{house}");
+    }
+    env.write("houses/archive/house_001/visits.csv", "name,month,kr\nAdam,2023-06,1000\nDavid,2025-02,1\n");
+    let outcome = run(&env).expect_code(1).json();
+    let said = |name: &str| check(&outcome, name, "all rows")["explanation"].as_str().unwrap().to_owned();
+    assert!(said("who").ends_with("1 rows of Visit refer to what Tenant.name does not have: house_001, David"), "{}", said("who"));
+    assert!(said("when").ends_with(": house_001, Adam in 2023-06, house_001, David in 2025-02"), "{}", said("when"));
+    assert_eq!(check(&outcome, "paid", "house_001, 2025-02")["difference"], "-999");
+}
+
+#[test]
 fn a_source_may_name_its_one_house() {
     let env = TestEnv::new(Kind::Sqlite);
     env.copy_fixture("houses");
