@@ -1,11 +1,12 @@
-//! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256. Nothing outside the root is read.
+//! Finds the files of a job: patterns below one root, sorted, each with size and SHA-256, and the house that its path names.
+//! Nothing outside the root is read.
 
 use crate::digest::sha256_of;
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Subject};
-use crate::job::{Job, Source};
+use crate::job::{HOUSE, Job, Source};
 use crate::unpack::{self, Location};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,8 @@ pub struct SourceFile {
     pub source: usize,
     /// Path relative to the root, with `/`.
     pub path: String,
+    /// The house that it is of, where its path or its source says it.
+    pub house: Option<String>,
     /// Where its bytes are.
     pub location: Location,
     /// Size in bytes, packed where it is packed.
@@ -40,9 +43,10 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
     let mut findings = Vec::new();
     for (index, source) in job.sources.iter().enumerate() {
         let from = files.len();
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<String, Option<String>> = HashMap::new();
         for pattern in &source.files {
             let found = located(&root, pattern)?;
+            let capture = Capture::of(pattern)?;
             if found.is_empty() {
                 return Err(Stop::usage(
                     format!("source `{}`: no file matches `{pattern}` in {}", source.name, root.display()),
@@ -50,8 +54,17 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
                 ));
             }
             for (path, location) in found {
-                if seen.insert(path.clone()) {
-                    files.push(open(index, path, location)?);
+                let house = match &capture {
+                    Some(capture) => Some(capture.house(pattern, &path)?),
+                    None => source.house.clone(),
+                };
+                match seen.get(&path) {
+                    None => {
+                        seen.insert(path.clone(), house.clone());
+                        files.push(open(index, path, house, location)?);
+                    }
+                    Some(other) if *other != house => return Err(several(&path, other.as_deref().into_iter().chain(house.as_deref()))),
+                    Some(_) => {}
                 }
             }
         }
@@ -81,13 +94,59 @@ fn located(root: &Path, pattern: &str) -> Result<Vec<(String, Location)>> {
     Ok(found)
 }
 
+/// Which part of a path a pattern's `{house}` stands for: what the path is up to it, and from it on.
+struct Capture {
+    up_to: globset::GlobMatcher,
+    from: globset::GlobMatcher,
+}
+
+impl Capture {
+    fn of(pattern: &str) -> Result<Option<Capture>> {
+        let Some((before, behind)) = pattern.trim_start_matches("./").split_once(HOUSE) else { return Ok(None) };
+        Ok(Some(Capture { up_to: matcher(&format!("{before}{HOUSE}"))?, from: matcher(&format!("{HOUSE}{behind}"))? }))
+    }
+
+    /// The house of a path: the one part of it with what the pattern says before and behind it.
+    fn house(&self, pattern: &str, path: &str) -> Result<String> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let here = |at: &usize| self.up_to.is_match(parts[..=*at].join("/")) && self.from.is_match(parts[*at..].join("/"));
+        let found: Vec<usize> = (0..parts.len()).filter(here).collect();
+        match found.as_slice() {
+            [at] if is_name(parts[*at]) => Ok(parts[*at].to_owned()),
+            [at] => Err(Stop::usage(
+                format!(
+                    "{}: `{}` is no name of a house, which the pattern `{pattern}` takes it for",
+                    path.escape_debug(),
+                    parts[*at].escape_debug()
+                ),
+                "a house's folder has a name in UTF-8, without control characters; rename it",
+            )),
+            _ => Err(several(path, found.iter().map(|at| parts[*at]))),
+        }
+    }
+}
+
+/// Whether a part of a path can name a house. A name that is not UTF-8 was given the replacement character when it was read.
+fn is_name(part: &str) -> bool {
+    !part.trim().is_empty() && part != "." && part != ".." && !part.contains(|c: char| c.is_control() || c == '\u{fffd}')
+}
+
+fn several<'a>(path: &str, houses: impl Iterator<Item = &'a str>) -> Stop {
+    let houses: Vec<&str> = houses.collect();
+    let found = if houses.is_empty() { "none of its folders".to_owned() } else { houses.join(" or ") };
+    Stop::usage(
+        format!("{path}: the patterns of the source leave open which house it is of: {found}"),
+        "write patterns that fit each file in one way, such as \"data/{house}/*.json\"",
+    )
+}
+
 /// Whether a file, by its path relative to the root, is one that the source takes.
 pub fn takes(source: &Source, path: &Path) -> bool {
     source.files.iter().any(|pattern| matcher(pattern.trim_start_matches("./")).is_ok_and(|matcher| matcher.is_match(path)))
 }
 
 fn matcher(pattern: &str) -> Result<globset::GlobMatcher> {
-    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
+    let glob = globset::GlobBuilder::new(&pattern.replace(HOUSE, "*")).literal_separator(true).build();
     Ok(glob.map_err(|e| Stop::usage(format!("`{pattern}`: {e}"), ""))?.compile_matcher())
 }
 
@@ -186,10 +245,10 @@ pub fn located_again(root: &Path, path: &str) -> Option<Location> {
     })
 }
 
-fn open(source: usize, path: String, location: Location) -> Result<SourceFile> {
+fn open(source: usize, path: String, house: Option<String>, location: Location) -> Result<SourceFile> {
     let digest = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest);
     let (sha256, size) = digest.map_err(|e| unreadable(&path, &e))?;
-    Ok(SourceFile { source, path, location, size, sha256, excluded: None, only: None })
+    Ok(SourceFile { source, path, house, location, size, sha256, excluded: None, only: None })
 }
 
 fn exclude(source: &Source, files: &mut [SourceFile], findings: &mut Vec<Finding>) {
@@ -213,5 +272,50 @@ fn exclude(source: &Source, files: &mut [SourceFile], findings: &mut Vec<Finding
         }
         let signed = [&exclude.by, &exclude.on].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         file.excluded = Some(if signed.is_empty() { exclude.reason.clone() } else { format!("{} ({signed})", exclude.reason) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn house(pattern: &str, path: &str) -> std::result::Result<String, String> {
+        let capture = Capture::of(pattern).unwrap().expect("the pattern captures");
+        capture.house(pattern, path).map_err(|stop| stop.message)
+    }
+
+    #[test]
+    fn a_house_is_the_folder_that_stands_where_the_pattern_says() {
+        for (pattern, path, want) in [
+            ("{house}/*.json", "house_001/2025_02_v1.json", "house_001"),
+            ("./{house}/*.json", "h/a.json", "h"),
+            ("archive/{house}/rent_history/*.json", "archive/Åsgatan 3/rent_history/a.json", "Åsgatan 3"),
+            ("**/{house}/*.json", "h/a.json", "h"),
+            ("**/{house}/*.json", "x/y/h/a.json", "h"),
+            ("{house}/**/*.json", "h/x/y/a.json", "h"),
+            ("a/**/{house}/rent/*.json", "a/h/rent/b.json", "h"),
+            ("a/*.zip/{house}/*.json", "a/b.zip/h/c.json", "h"),
+            ("{house}/old.zip/*.json", "h/old.zip/c.json", "h"),
+            ("[ab]/{house}/?.txt", "b/=cmd|'calc'!A0/x.txt", "=cmd|'calc'!A0"),
+        ] {
+            assert_eq!(house(pattern, path).as_deref(), Ok(want), "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_folder_names_no_house() {
+        for (pattern, path) in [
+            ("a.zip/{house}/*.json", "a.zip//c.json"),
+            ("a.zip/{house}/*.json", "a.zip/../c.json"),
+            ("a.zip/{house}/*.json", "a.zip/./c.json"),
+            ("{house}/*.json", " /c.json"),
+            ("{house}/*.json", "a\nb/c.json"),
+            ("{house}/*.json", "a\u{fffd}b/c.json"),
+        ] {
+            let said = house(pattern, path).unwrap_err();
+            assert!(said.contains("is no name of a house") && !said.contains('\n'), "{said}");
+        }
+        let open = house("**/{house}/**/*.json", "a/b/c/d.json").unwrap_err();
+        assert!(open.ends_with("leave open which house it is of: a or b or c"), "{open}");
     }
 }

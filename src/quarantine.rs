@@ -1,8 +1,7 @@
 //! Quarantine: records that are refused are kept as they are and not loaded, as far as the job's budget goes. And the way
 //! out of it: of a mended file, the lines that were in quarantine, once it is proved that no other line was changed.
 
-use crate::assemble::tables::electricity_bill;
-use crate::assemble::{Archive, bill_rows, declared_rows};
+use crate::assemble::{Archive, bill_rows, declared_rows, tables};
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Finding, Severity, Status, Subject, place};
@@ -114,7 +113,7 @@ pub fn contradicted(mended: Archive<'_>, all: Archive<'_>) -> Result<Vec<Finding
     }
     let found = thread::scope(|scope| {
         let replayed = bill_rows(mended, scope).collect::<Result<Vec<Row>>>()?;
-        against(&electricity_bill(), replayed, mended, bill_rows(all, scope), all)
+        against(&tables::electricity_bill(mended.job), replayed, mended, bill_rows(all, scope), all)
     });
     findings.extend(found?);
     Ok(findings)

@@ -100,6 +100,23 @@ pub fn spoken_key(key: &str) -> String {
     parts.into_iter().map(|p| p.unwrap_or_else(|| "none".into())).collect::<Vec<_>>().join(", ")
 }
 
+/// A value that groups are named by: of a first of a month the month, of a day the day. In quotation marks where the bare text
+/// would say something else, `alone` or beside others.
+pub fn spoken_value(text: &str, alone: bool) -> String {
+    let day = Kind::Date.canonical(text);
+    let name = match day.strip_suffix("-01").filter(|m| Month::parse(m).is_some()) {
+        Some(month) => month.to_owned(),
+        None => day,
+    };
+    let misleading = name.is_empty() || name == "none" || name.starts_with('"') || (!alone && name.contains(", "));
+    if misleading { serde_json::to_string(&name).unwrap_or(name) } else { name }
+}
+
+/// What something is called among those of all houses: `house_001, 2025-02`; without a house as it is.
+pub fn of_house(house: Option<&str>, what: &str) -> String {
+    house.map_or_else(|| what.to_owned(), |house| format!("{}, {what}", spoken_value(house, false)))
+}
+
 /// The id of a new row: the same for the same job, table and key, in either database and at every repetition.
 pub fn row_id(job: &str, table: &str, key: &str) -> String {
     let space = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:tieout:row");

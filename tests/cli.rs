@@ -41,7 +41,7 @@ fn a_typing_error_in_the_job_file_is_named_with_its_place_and_the_nearest_word()
             complaint("sha256 = \"feef", "sha256 = \"xeef"),
             complaint("currency = \"SEK\"", "currency = \"SEK\"\nmax_downtime = \"5 parsecs\""),
             complaint("data/rent_history/*.json\"]", "../rent/*.json\"]"),
-            complaint("data/rent_history/*.json\"]", "data/{house}/*.json\"]"),
+            complaint("data/rent_history/*.json\"]", "data/{hous}/*.json\"]"),
             complaint("data/rent_history/*.json\"]", "data/history/*.json\"]"),
             complaint("database = \"sqlite:rent.db\"", "database = \"mysql:rent\""),
         ]

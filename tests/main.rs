@@ -14,6 +14,7 @@ mod faults;
 mod foreign;
 mod hooks;
 mod house;
+mod houses;
 mod init;
 mod migrate;
 mod migrations_page;

@@ -1,4 +1,5 @@
-//! The two tables of the domain that come as CSV, told apart by their header: configuration and tenants.
+//! The two tables of the domain that come as CSV, told apart by their header: configuration and tenants. Either may be of one
+//! house, or have a column `house`.
 
 use crate::amount::{Money, exact_decimal, is_plausible};
 use crate::delimited::{Row, Wrong};
@@ -12,6 +13,9 @@ pub(crate) struct Shape {
     columns: &'static [&'static str],
     pub(crate) read: fn(&Row<'_>) -> Result<Record, Wrong>,
 }
+
+/// A column that either table may have besides: of which house each row is.
+const HOUSE: &str = "house";
 
 const SHAPES: [Shape; 2] = [
     Shape { columns: &["key", "period", "value"], read: config },
@@ -37,7 +41,7 @@ pub(crate) fn find_shape(row: &Row<'_>) -> Result<&'static Shape, Wrong> {
         return Err(Wrong { field: 0, code: "unknown-header", message: "the first line names no table that is known".into(), hint });
     };
     for (field, name) in header.iter().enumerate() {
-        let problem = if !shape.columns.contains(name) {
+        let problem = if !shape.columns.contains(name) && *name != HOUSE {
             format!("the column `{name}` is unknown here")
         } else if header[..field].contains(name) {
             format!("the column `{name}` stands here a second time")
@@ -72,7 +76,7 @@ fn config(row: &Row<'_>) -> Result<Record, Wrong> {
         }
         None => value.to_owned(),
     };
-    Ok(Record::Config(ConfigEntry { key, period, value }))
+    Ok(Record::Config(ConfigEntry { key, period, value, house: house(row)? }))
 }
 
 fn tenant(row: &Row<'_>) -> Result<Record, Wrong> {
@@ -107,7 +111,13 @@ fn tenant(row: &Row<'_>) -> Result<Record, Wrong> {
         start,
         departure,
         room_adjustment,
+        house: house(row)?,
     }))
+}
+
+/// The house of a row, where the table has a column for it.
+fn house(row: &Row<'_>) -> Result<Option<String>, Wrong> {
+    if row.header.iter().any(|h| h == HOUSE) { row.filled(HOUSE).map(|house| Some(house.to_owned())) } else { Ok(None) }
 }
 
 /// A date, or a wall-clock time whose day counts.

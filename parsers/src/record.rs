@@ -90,6 +90,9 @@ pub struct ConfigEntry {
     pub period: Month,
     /// The value; numbers without trailing zeros.
     pub value: String,
+    /// The house, where the record says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub house: Option<String>,
 }
 
 /// A person who lives or lived in the house, both ends of the residency included.
@@ -107,6 +110,9 @@ pub struct Tenant {
     pub departure: Option<Date>,
     /// Kronor a month on top of (or off) an equal share.
     pub room_adjustment: Option<Money>,
+    /// The house, where the record says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub house: Option<String>,
 }
 
 impl Tenant {

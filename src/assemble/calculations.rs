@@ -3,6 +3,7 @@
 use super::Archive;
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::{Period, Versions};
+use crate::table::of_house;
 use std::collections::BTreeMap;
 use tieout_parsers::{Month, Record, RentCalculation};
 
@@ -23,7 +24,9 @@ pub struct Calculation<'a> {
     pub file: usize,
     /// Index of its source.
     pub source: usize,
-    /// The same for all versions of one month.
+    /// The house it is of, in a job with houses.
+    pub house: Option<&'a str>,
+    /// The same for all versions of one month of a house.
     pub family: usize,
     /// Path of its file.
     pub path: &'a str,
@@ -45,10 +48,20 @@ impl Calculation<'_> {
         }
     }
 
-    /// What to call it in a group of a check: `2025_02_v10`.
-    pub fn name(&self) -> &str {
+    /// The name of its file: `2025_02_v10`.
+    pub fn file_name(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or(self.path);
         name.strip_suffix(".json").unwrap_or(name)
+    }
+
+    /// What to call it in a group of a check: `2025_02_v10`, in a job with houses `house_001, 2025_02_v10`.
+    pub fn name(&self) -> String {
+        of_house(self.house, self.file_name())
+    }
+
+    /// The month of its name, as a group of a check: `2025-02`, in a job with houses `house_001, 2025-02`.
+    pub fn month(&self) -> String {
+        of_house(self.house, &self.rent.label.to_string())
     }
 }
 
@@ -61,17 +74,26 @@ pub fn calculations(archive: Archive<'_>) -> (Vec<Calculation<'_>>, Vec<Finding>
             Record::RentCalculation(rent) => {
                 let source = &archive.files[file];
                 let (standing, latest) = (Standing::Current, true);
-                Some(Calculation { file, source: source.source, family: 0, path: &source.path, rent, standing, latest })
+                Some(Calculation {
+                    file,
+                    source: source.source,
+                    house: source.house.as_deref(),
+                    family: 0,
+                    path: &source.path,
+                    rent,
+                    standing,
+                    latest,
+                })
             }
             _ => None,
         })
         .collect();
     let mut findings = Vec::new();
-    let mut months: BTreeMap<(usize, Month), Vec<usize>> = BTreeMap::new();
+    let mut months: BTreeMap<(usize, Option<&str>, Month), Vec<usize>> = BTreeMap::new();
     for (i, calculation) in found.iter().enumerate() {
-        months.entry((archive.files[calculation.file].source, calculation.rent.label)).or_default().push(i);
+        months.entry((calculation.source, calculation.house, calculation.rent.label)).or_default().push(i);
     }
-    for (family, ((source, month), mut members)) in months.into_iter().enumerate() {
+    for (family, ((source, _, month), mut members)) in months.into_iter().enumerate() {
         let rule = archive.job.sources[source].versions;
         members.sort_by_key(|i| found[*i].rent.version);
         let highest = members.last().map_or(0, |i| found[*i].rent.version);

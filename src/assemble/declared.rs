@@ -31,6 +31,9 @@ fn placed(archive: Archive<'_>, declared: &DeclaredTable, file: usize, fields: &
     let filled = &archive.job.sources[archive.files[file].source].fields;
     let first = |holds| (holds == Holds::Occurrence).then(|| "1".to_owned());
     let mut values: Vec<Option<String>> = declared.columns.iter().map(|c| first(c.holds)).collect();
+    if let Some(at) = archive.job.sources[archive.files[file].source].house_column {
+        values[at].clone_from(&archive.files[file].house);
+    }
     for (field, value) in filled.iter().zip(fields) {
         if let Some(column) = declared.columns.iter().position(|c| c.name == field.name) {
             values[column] = value.as_ref().map(canonical);

@@ -4,20 +4,22 @@
 mod calculations;
 mod config;
 mod declared;
+mod houses;
 mod people;
 pub mod tables;
 
 pub use calculations::{Calculation, Standing, calculations};
-pub use config::{Existing, config_rows};
+pub use config::{ConfigAt, Existing, config_rows};
 pub use declared::declared_rows;
+pub use houses::houses;
 pub use people::{People, Person, tenant_rows};
 
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop};
 use crate::evidence::{Finding, Severity, Subject};
-use crate::job::{Job, Period, Versions};
+use crate::job::{Job, Period};
 use crate::parse::{FileRead, read_file};
-use crate::table::{Canonical, Origin, Row, Table};
+use crate::table::{Canonical, Origin, Row};
 use rust_decimal::RoundingStrategy;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -128,6 +130,7 @@ where
             None,
             None,
         ];
+        let values = tables::placed(archive.job, archive.files[file].house.as_deref(), values);
         Some(Ok(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } }))
     })
 }
@@ -146,18 +149,14 @@ pub fn ledger_rows(archive: Archive<'_>, calculations: &[Calculation<'_>], peopl
         let calculated_at = rent.calculated_at.map(|t| t.canonical());
         let title = rent.title.clone().unwrap_or_else(|| format!("Rent {period}"));
         for share in &rent.shares {
-            if people.is_ambiguous(&share.name) {
+            if people.is_ambiguous(calculation.house, &share.name) {
                 let message = format!("the database has several tenants called {}, so it is unknown whose rent this is", share.name);
                 let hint = "give one of them a longer name, in the calculations too, or state the right one in the files";
                 let finding = Finding::new(Severity::Error, Subject::Check, "name-twice", message, hint);
                 findings.push(finding.at(calculation.path, &share.span));
             }
-            let Some(person) = people.by_name(&share.name) else {
-                let hint = match nearest(&share.name, people.names()) {
-                    Some(near) => format!("did you mean {near}? Correct the name, or add the person to the tenants"),
-                    None => "correct the name, or add the person to the tenants".to_owned(),
-                };
-                let message = format!("no tenant is called {}", share.name);
+            let Some(person) = people.by_name(calculation.house, &share.name) else {
+                let (message, hint) = unknown(people, calculation.house, &share.name);
                 let finding = Finding::new(Severity::Error, Subject::File, "unknown-tenant", message, hint);
                 findings.push(finding.at(calculation.path, &share.span));
                 continue;
@@ -178,16 +177,29 @@ pub fn ledger_rows(archive: Archive<'_>, calculations: &[Calculation<'_>], peopl
                 Some(title.clone()),
                 calculated_at.clone(),
             ];
+            let values = tables::placed(archive.job, calculation.house, values);
             rows.push(Row { values, origin: Origin { file: Some(calculation.file), span: share.span.clone(), derived: None } });
         }
     }
     (rows, findings)
 }
 
-/// The ledger's table for this job: with every version kept, the payment date is part of the key.
-pub fn ledger_table(job: &Job) -> Table {
-    let all = job.sources.iter().any(|s| s.versions == Versions::All);
-    if all { tables::ledger_of_all_versions() } else { tables::ledger() }
+/// That no tenant of the house has a name, and what may be meant.
+fn unknown(people: &People, house: Option<&str>, name: &str) -> (String, String) {
+    let add = "or add the person to the tenants";
+    let near = nearest(name, people.names(house)).map(|near| format!("did you mean {near}? Correct the name, {add}"));
+    let Some(house) = house else {
+        return (format!("no tenant is called {name}"), near.unwrap_or_else(|| format!("correct the name, {add}")));
+    };
+    let other = || people.houses().find(|other| people.by_name(Some(other), name).is_some());
+    let elsewhere = || other().map(|other| format!("{other} has a tenant of that name: correct the name or the folder, {add} of {house}"));
+    let hint = if people.names(Some(house)).next().is_none() {
+        let near = nearest(house, people.houses()).map_or(String::new(), |near| format!("did you mean {near}? "));
+        format!("{near}The tenants name nobody of {house}: correct the folder or their list")
+    } else {
+        near.or_else(elsewhere).unwrap_or_else(|| format!("correct the name, {add} of {house}"))
+    };
+    (format!("no tenant of {house} is called {name}"), hint)
 }
 
 /// Which month a source's ledger rows are for, in words of the report.

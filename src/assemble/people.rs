@@ -1,6 +1,7 @@
-//! Who is meant by a name: the tenants of the files, and those the database already has.
+//! Who is meant by a name, within a house where there are many: the tenants of the files, and those the database already has.
 
-use super::Archive;
+use super::houses::house_of;
+use super::{Archive, tables};
 use crate::evidence::{Finding, Severity, Subject};
 use crate::table::{Canonical, Origin, Row, row_id};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,49 +16,63 @@ pub struct Person {
     pub tenant: Tenant,
 }
 
-/// The people that names can mean.
+/// The people that names can mean, by house; without houses under the empty one, as no house is called.
 #[derive(Debug, Clone, Default)]
 pub struct People {
-    by_name: BTreeMap<String, Person>,
-    /// Names that the database gives to several people, and no file tells apart.
-    ambiguous: BTreeSet<String>,
+    by_house: BTreeMap<String, BTreeMap<String, Person>>,
+    /// Names that the database gives to several people of a house, and no file tells apart.
+    ambiguous: BTreeSet<(String, String)>,
 }
 
 impl People {
     /// Those people, each by the name.
     pub fn of(people: impl IntoIterator<Item = Person>) -> People {
-        let by_name = people.into_iter().map(|p| (p.tenant.name.clone(), p)).collect();
-        People { by_name, ambiguous: BTreeSet::new() }
+        let mut found = People::default();
+        people.into_iter().for_each(|person| found.add(person));
+        found
     }
 
-    /// The person of that name.
-    pub fn by_name(&self, name: &str) -> Option<&Person> {
-        self.by_name.get(name)
+    fn add(&mut self, person: Person) {
+        let (house, name) = (person.tenant.house.clone().unwrap_or_default(), person.tenant.name.clone());
+        self.by_house.entry(house).or_default().insert(name, person);
     }
 
-    /// All names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
+    /// The person of that name in that house.
+    pub fn by_name(&self, house: Option<&str>, name: &str) -> Option<&Person> {
+        self.by_house.get(house.unwrap_or_default())?.get(name)
     }
 
-    /// Whether the database has several people of that name.
-    pub fn is_ambiguous(&self, name: &str) -> bool {
-        self.ambiguous.contains(name)
+    /// All names of a house, in order.
+    pub fn names(&self, house: Option<&str>) -> impl Iterator<Item = &str> {
+        self.by_house.get(house.unwrap_or_default()).into_iter().flat_map(|people| people.keys().map(String::as_str))
+    }
+
+    /// The houses that people are of, in order.
+    pub fn houses(&self) -> impl Iterator<Item = &str> {
+        self.by_house.keys().map(String::as_str).filter(|house| !house.is_empty())
+    }
+
+    /// Whether the database has several people of that name in the house.
+    pub fn is_ambiguous(&self, house: Option<&str>, name: &str) -> bool {
+        !self.ambiguous.is_empty() && self.ambiguous.contains(&(house.unwrap_or_default().to_owned(), name.to_owned()))
     }
 }
 
 /// The tenants of the files as rows, and everybody a name can mean; `existing` are the database's.
 pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, People, Vec<Finding>) {
     let (mut rows, mut findings) = (Vec::new(), Vec::new());
-    let mut stated: BTreeMap<String, Person> = BTreeMap::new();
-    let mut held: BTreeMap<String, Vec<Person>> = BTreeMap::new();
+    let mut stated: BTreeMap<(String, String), Person> = BTreeMap::new();
+    let mut held: BTreeMap<(String, String), Vec<Person>> = BTreeMap::new();
+    let place = |tenant: &Tenant| (tenant.house.clone().unwrap_or_default(), tenant.name.clone());
     for person in existing {
-        held.entry(person.tenant.name.clone()).or_default().push(person);
+        held.entry(place(&person.tenant)).or_default().push(person);
     }
     for (file, located) in archive.records() {
         let Record::Tenant(tenant) = &located.value else { continue };
-        let path = &archive.files[file].path;
-        let database = held.get(&tenant.name).map(Vec::as_slice).unwrap_or_default();
+        let Some(house) = house_of(archive, file, tenant.house.as_deref()) else { continue };
+        let tenant = Tenant { house: house.map(str::to_owned), ..tenant.clone() };
+        let (path, at) = (&archive.files[file].path, place(&tenant));
+        let database = held.get(&at).map(Vec::as_slice).unwrap_or_default();
         let id = match (&tenant.id, database) {
             (Some(id), [other, ..]) if database.iter().all(|p| p.id != *id) => {
                 let message = format!("{} has the id {id} here and {} in the database", tenant.name, other.id);
@@ -68,10 +83,11 @@ pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, Pe
             }
             (Some(id), _) => id.clone(),
             (None, [other, ..]) => other.id.clone(),
-            (None, []) => row_id(&archive.job.name, "Tenant", &tenant.name),
+            (None, []) => row_id(&archive.job.name, "Tenant", &identity(house, &tenant.name)),
         };
-        if let Some(other) = stated.get(&tenant.name).filter(|other| other.id != id) {
-            let message = format!("two tenants are called {}, with the ids {} and {id}", tenant.name, other.id);
+        if let Some(other) = stated.get(&at).filter(|other| other.id != id) {
+            let of = house.map_or(String::new(), |house| format!(" of {house}"));
+            let message = format!("two tenants{of} are called {}, with the ids {} and {id}", tenant.name, other.id);
             let finding = Finding::new(
                 Severity::Error,
                 Subject::File,
@@ -91,12 +107,19 @@ pub fn tenant_rows(archive: Archive<'_>, existing: Vec<Person>) -> (Vec<Row>, Pe
             None,
             None,
         ];
+        let values = tables::placed(archive.job, house, values);
         rows.push(Row { values, origin: Origin { file: Some(file), span: located.span.clone(), derived: None } });
-        stated.insert(tenant.name.clone(), Person { id, tenant: tenant.clone() });
+        stated.insert(at, Person { id, tenant });
     }
-    let twice = held.iter().filter(|(name, people)| people.len() > 1 && !stated.contains_key(*name));
-    let ambiguous = twice.map(|(name, _)| name.clone()).collect();
-    let mut by_name: BTreeMap<String, Person> = held.into_iter().filter_map(|(name, mut people)| Some((name, people.pop()?))).collect();
-    by_name.extend(stated);
-    (rows, People { by_name, ambiguous }, findings)
+    let twice = held.iter().filter(|(at, people)| people.len() > 1 && !stated.contains_key(*at));
+    let ambiguous = twice.map(|(at, _)| at.clone()).collect();
+    // What the files state counts before what the database holds.
+    let known = held.into_values().filter_map(|mut people| people.pop());
+    let people = People { ambiguous, ..People::of(known.chain(stated.into_values())) };
+    (rows, people, findings)
+}
+
+/// What the id of a tenant is made of: the name, and the house where there is one.
+fn identity(house: Option<&str>, name: &str) -> String {
+    house.map_or_else(|| name.to_owned(), |house| serde_json::json!([house, name]).to_string())
 }

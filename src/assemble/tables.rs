@@ -1,10 +1,41 @@
 //! The tables of the domain as `load` needs them: columns, keys, and which columns the app owns.
 
-use crate::table::{Kind, Role, Table};
+use crate::job::{Job, Versions};
+use crate::table::{Column, Kind, Role, Table};
+use std::collections::BTreeSet;
+
+/// The column that says of which house a row is.
+const HOUSE: &str = "house";
+
+/// The tables of a job whose rows are of many houses: those of the domain, and its own with a column `house` that paths fill.
+pub fn housed(job: &Job) -> BTreeSet<String> {
+    let domain = [tenant(job), electricity_bill(job), ledger(job), config(job)].into_iter().filter(|_| job.houses).map(|t| t.name);
+    let own = job.sources.iter().filter_map(|source| {
+        let table = &job.tables.get(source.table?)?;
+        (table.columns.get(source.house_column?)?.name == HOUSE).then(|| table.table.name.clone())
+    });
+    domain.chain(own).map(|name| name.to_string()).collect()
+}
+
+/// The table of a job: in one with houses with the house, behind the id.
+fn of_job(mut table: Table, job: &Job, role: Role) -> Table {
+    if job.houses {
+        table.columns.insert(1, Column { name: HOUSE.into(), kind: Kind::Text, role });
+    }
+    table
+}
+
+/// The values of a row of such a table, given those that every job has.
+pub(super) fn placed(job: &Job, house: Option<&str>, mut values: Vec<Option<String>>) -> Vec<Option<String>> {
+    if job.houses {
+        values.insert(1, house.map(str::to_owned));
+    }
+    values
+}
 
 /// Tenants, by the app's id.
-pub fn tenant() -> Table {
-    Table::new(
+pub fn tenant(job: &Job) -> Table {
+    let table = Table::new(
         "Tenant",
         "tenant",
         &[
@@ -17,12 +48,13 @@ pub fn tenant() -> Table {
             ("createdAt", Kind::Time, Role::CreatedAt),
             ("updatedAt", Kind::Time, Role::UpdatedAt),
         ],
-    )
+    );
+    of_job(table, job, Role::Data)
 }
 
-/// Electricity bills: a provider has one bill a due date.
-pub fn electricity_bill() -> Table {
-    Table::new(
+/// Electricity bills: a provider has one bill a due date, in each house.
+pub fn electricity_bill(job: &Job) -> Table {
+    let table = Table::new(
         "ElectricityBill",
         "bill",
         &[
@@ -34,12 +66,14 @@ pub fn electricity_bill() -> Table {
             ("createdAt", Kind::Time, Role::CreatedAt),
             ("updatedAt", Kind::Time, Role::UpdatedAt),
         ],
-    )
+    );
+    of_job(table, job, Role::Key)
 }
 
-/// The rent ledger: a tenant owes one share a month. What was paid, and when, is the app's after the first insert.
-pub fn ledger() -> Table {
-    Table::new(
+/// The rent ledger: a tenant, who is of one house, owes one share a month. What was paid, and when, is the app's after the first
+/// insert. With every version kept, the payment date tells them apart.
+pub fn ledger(job: &Job) -> Table {
+    let mut table = Table::new(
         "RentLedger",
         "ledger row",
         &[
@@ -56,21 +90,16 @@ pub fn ledger() -> Table {
             ("calculationTitle", Kind::Text, Role::Data),
             ("calculationDate", Kind::Time, Role::Data),
         ],
-    )
-}
-
-/// The ledger of a job that keeps every version: the payment date tells them apart.
-pub fn ledger_of_all_versions() -> Table {
-    let mut table = ledger();
-    for column in table.columns.iter_mut().filter(|c| c.name == "paymentDate") {
-        column.role = Role::Key;
+    );
+    if job.sources.iter().any(|s| s.versions == Versions::All) {
+        table.columns.iter_mut().filter(|c| c.name == "paymentDate").for_each(|c| c.role = Role::Key);
     }
-    table
+    of_job(table, job, Role::Data)
 }
 
-/// Configuration values: a key has one value a month.
-pub fn config() -> Table {
-    Table::new(
+/// Configuration values: a key has one value a month, in each house.
+pub fn config(job: &Job) -> Table {
+    let table = Table::new(
         "RentConfig",
         "configuration value",
         &[
@@ -81,5 +110,6 @@ pub fn config() -> Table {
             ("createdAt", Kind::Time, Role::CreatedAt),
             ("updatedAt", Kind::Time, Role::UpdatedAt),
         ],
-    )
+    );
+    of_job(table, job, Role::Key)
 }

@@ -200,7 +200,7 @@ fn read_again(store: &mut Store, file: &FileOfRun, line: usize, job: Option<&Job
     };
     let Some(location) = located_again(root, &file.path) else { return said("it made no row of its own; the file is no longer there") };
     let (path, sha256) = (file.path.clone(), file.sha256.clone());
-    let again = SourceFile { source, path, location, size: 0, sha256, excluded: None, only: None };
+    let again = SourceFile { source, path, house: None, location, size: 0, sha256, excluded: None, only: None };
     let Ok((before, with)) = parse::tallies_around(job, &again, line) else {
         return said("it made no row of its own; the file is another now than the one that was read");
     };

@@ -22,6 +22,7 @@ mod sign;
 mod trace;
 mod verify;
 
+use crate::assemble::tables;
 use crate::error::{Result, Stop};
 use crate::job::{self, Job};
 use crate::reconcile::{KINDS, rules};
@@ -201,7 +202,7 @@ impl JobArgs {
     fn read(&self) -> Result<Job> {
         let job = job::read(&self.job)?;
         // What is wrong with a check is said before anything is read.
-        rules(KINDS, &job.checks)?;
+        rules(KINDS, &job.checks, &tables::housed(&job))?;
         Ok(job)
     }
 }

@@ -137,7 +137,7 @@ fn reading_of(args: &ParseArgs, path: &str, global: &Global) -> Result<(Job, Sou
         None => (of_one_source(args, path, &location)?, 0),
     };
     let (sha256, size) = location.open(|bytes| sha256_of(bytes)).and_then(|digest| digest).map_err(cannot)?;
-    Ok((job, SourceFile { source, path: path.to_owned(), location, size, sha256, excluded: None, only: None }))
+    Ok((job, SourceFile { source, path: path.to_owned(), house: None, location, size, sha256, excluded: None, only: None }))
 }
 
 /// A job that says no more than the format.

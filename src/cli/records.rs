@@ -117,9 +117,9 @@ impl<'a> Table<'a> {
             let kind = kind(&located.value);
             if !kinds.contains(&kind) {
                 kinds.push(kind);
-                let own = own_columns(self.of, &located.value);
-                self.columns.extend(own.iter().filter(|c| !self.columns.contains(c)).copied().collect::<Vec<_>>());
             }
+            let own = own_columns(self.of, &located.value);
+            self.columns.extend(own.iter().filter(|c| !self.columns.contains(c)).copied().collect::<Vec<_>>());
         }
         (self.told, self.begun) = (kinds.len() > 1, true);
         self.told.then_some("record").into_iter().chain(self.columns.iter().copied()).chain(["file", "line"]).map(inert).collect()
@@ -162,8 +162,11 @@ fn own_columns<'a>(of: &'a Of, record: &Record) -> Vec<&'a str> {
             vec!["label", "version", "calculated_at", "title", "config_month", "name", "amount", "days", "room_adjustment"]
         }
         Record::Bill(_) => vec!["provider", "due", "period", "amount"],
-        Record::Config(_) => vec!["key", "period", "value"],
-        Record::Tenant(_) => vec!["id", "name", "email", "start", "departure", "room_adjustment"],
+        Record::Config(entry) => ["key", "period", "value"].into_iter().chain(entry.house.as_ref().map(|_| "house")).collect(),
+        Record::Tenant(tenant) => {
+            let columns = ["id", "name", "email", "start", "departure", "room_adjustment"];
+            columns.into_iter().chain(tenant.house.as_ref().map(|_| "house")).collect()
+        }
         Record::Row { .. } => of.columns.iter().map(String::as_str).collect(),
     }
 }
@@ -175,13 +178,14 @@ fn rows(record: &Record, line: usize, each: &mut dyn FnMut(usize, Vec<String>) -
         Record::Bill(Bill { provider, due, period, amount }) => {
             each(line, vec![inert(provider), due.to_string(), period.to_string(), amount.to_string()])
         }
-        Record::Config(ConfigEntry { key, period, value }) => {
+        Record::Config(ConfigEntry { key, period, value, house }) => {
             let value = if exact_decimal(value).is_some() { value.clone() } else { inert(value) };
-            each(line, vec![inert(key), period.to_string(), value])
+            each(line, [inert(key), period.to_string(), value].into_iter().chain(house.as_deref().map(inert)).collect())
         }
-        Record::Tenant(Tenant { id, name, email, start, departure, room_adjustment }) => {
+        Record::Tenant(Tenant { id, name, email, start, departure, room_adjustment, house }) => {
             let text = |text: &Option<String>| text.as_deref().map(inert).unwrap_or_default();
-            each(line, vec![text(id), inert(name), text(email), plain(start), plain(departure), plain(room_adjustment)])
+            let values = [text(id), inert(name), text(email), plain(start), plain(departure), plain(room_adjustment)];
+            each(line, values.into_iter().chain(house.as_deref().map(inert)).collect())
         }
         Record::Row { values } => each(line, values.iter().map(|v| v.as_ref().map(cell).unwrap_or_default()).collect()),
     }

@@ -4,7 +4,7 @@ use super::files::Walked;
 use super::sight::decode;
 use crate::unpack::unpacked_name;
 use std::collections::BTreeMap;
-use tieout_parsers::{Context, Encoding, Options, Record, Severity, parse as parse_bytes, registry};
+use tieout_parsers::{ConfigEntry, Context, Encoding, Options, Record, Severity, Tenant, parse as parse_bytes, registry};
 
 /// The tables of the app, which some schema step makes.
 pub(super) const TABLES: [&str; 4] = ["Tenant", "RentConfig", "RentLedger", "ElectricityBill"];
@@ -55,6 +55,8 @@ pub(super) fn recognise(path: &str, bytes: &[u8]) -> Option<Recognised> {
     let wrong = wrong.map(|d| format!("{path}:{}: {}; `tieout run` shows all that is wrong", d.span.line, d.message));
     let name = match (format.name(), parsed.records.first().map(|r| &r.value)) {
         ("csv", _) if wrong.is_some() => return None,
+        // Of which houses the other files are is a person's to say; until then it is a table like any other.
+        ("csv", Some(Record::Tenant(Tenant { house: Some(_), .. }) | Record::Config(ConfigEntry { house: Some(_), .. }))) => return None,
         ("csv", Some(Record::Tenant(_))) => "tenants",
         ("csv", _) => "rent-config",
         ("electricity-bills-text", _) => "electricity-bills",

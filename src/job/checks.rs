@@ -88,6 +88,7 @@ pub(super) type RawCheck = BTreeMap<Spanned<String>, Spanned<Value>>;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpect {
     table: Spanned<String>,
+    house: Option<String>,
     rows: Option<u64>,
     #[serde(default)]
     sum: BTreeMap<String, Spanned<RawNumber>>,
@@ -157,7 +158,8 @@ impl Place<'_> {
             return Err(self.stop(raw.table.span(), "this [[expect]] expects nothing", "state `rows`, `sum`, `filled` or `distinct`"));
         }
         let pairs = |map: BTreeMap<String, u64>| map.into_iter().collect();
-        Ok(Expect { table: raw.table.into_inner(), rows: raw.rows, sum, filled: pairs(raw.filled), distinct: pairs(raw.distinct) })
+        let (table, house) = (raw.table.into_inner(), raw.house);
+        Ok(Expect { table, house, rows: raw.rows, sum, filled: pairs(raw.filled), distinct: pairs(raw.distinct) })
     }
 
     fn number(&self, raw: &Spanned<RawNumber>) -> Result<Decimal> {

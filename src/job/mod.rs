@@ -5,6 +5,7 @@ mod budget;
 mod cache;
 mod checks;
 mod hooks;
+mod patterns;
 mod read;
 mod tables;
 mod waivers;
@@ -13,6 +14,7 @@ pub use backup::{BackupSettings, BackupWhen};
 pub use cache::{Cache, Server};
 pub use checks::{At, DeclaredCheck, Setting, Value};
 pub use hooks::{Hook, When};
+pub use patterns::HOUSE;
 pub use read::{FILE, from_text, read};
 pub use tables::{DeclaredColumn, DeclaredTable, Holds};
 pub use waivers::Waiver;
@@ -42,6 +44,8 @@ pub struct Job {
     pub tables: Vec<DeclaredTable>,
     /// The sources, in the file's order.
     pub sources: Vec<Source>,
+    /// Whether the tables of the domain are of many houses, and so have a column `house`.
+    pub houses: bool,
     /// The declared checks.
     pub checks: Vec<DeclaredCheck>,
     /// The control totals.
@@ -89,6 +93,10 @@ pub struct Source {
     pub fields: Vec<Field>,
     /// Patterns relative to the root, with `/`.
     pub files: Vec<String>,
+    /// The house that all its files are of, where it names one.
+    pub house: Option<String>,
+    /// The column of the declared table that takes the house of a file, where the source says it.
+    pub house_column: Option<usize>,
     /// Which versions of a month count.
     pub versions: Versions,
     /// Which month a calculation is for.
@@ -104,7 +112,8 @@ impl Source {
     pub fn of(format: &'static dyn Format, encoding: Encoding, options: Options) -> Source {
         let (versions, period) = (Versions::default(), Period::default());
         let (name, fields, files, exclude) = (String::new(), Vec::new(), Vec::new(), Vec::new());
-        Source { name, format, encoding, options, table: None, fields, files, versions, period, exclude, budget: None }
+        let (table, house, house_column, budget) = (None, None, None, None);
+        Source { name, format, encoding, options, table, fields, files, house, house_column, versions, period, exclude, budget }
     }
 }
 
@@ -130,6 +139,7 @@ impl Job {
             migrations: None,
             tables: Vec::new(),
             sources: Vec::new(),
+            houses: false,
             checks: Vec::new(),
             expects: Vec::new(),
             waivers: Vec::new(),
@@ -211,6 +221,8 @@ pub struct Expect {
     pub table: String,
     /// How many rows.
     pub rows: Option<u64>,
+    /// The one house whose rows are meant; all, where none is named.
+    pub house: Option<String>,
     /// Sums of columns.
     pub sum: Vec<(String, Decimal)>,
     /// How many rows have a value in a column.

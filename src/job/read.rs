@@ -5,6 +5,7 @@ use super::budget::RawBudget;
 use super::cache::RawCache;
 use super::checks::{RawCheck, RawExpect};
 use super::hooks::RawHook;
+use super::patterns::HOUSE;
 use super::tables::{DeclaredTable, RawTable};
 use super::waivers::RawWaiver;
 use super::{Exclude, Job, Migrations, OnStale, Period, Source, Versions};
@@ -69,6 +70,7 @@ struct RawSource {
     name: Spanned<String>,
     format: Spanned<String>,
     files: Spanned<Vec<String>>,
+    house: Option<Spanned<String>>,
     versions: Option<Spanned<String>>,
     period: Option<Spanned<String>>,
     encoding: Option<Spanned<String>>,
@@ -177,6 +179,7 @@ impl Place<'_> {
         };
         let migrations = raw.migrations.map(|m| self.migrations(m, &folder)).transpose()?;
         let tables = self.tables(raw.table)?;
+        let spans: Vec<Range<usize>> = raw.source.iter().map(|s| s.name.span()).collect();
         let mut sources: Vec<Source> = Vec::new();
         for source in raw.source {
             if sources.iter().any(|s| s.name == *source.name.get_ref()) {
@@ -184,6 +187,7 @@ impl Place<'_> {
             }
             sources.push(self.source(source, &tables)?);
         }
+        let houses = self.all_know_houses(&sources, &spans)?;
         if let Some(source) = sources.iter().find(|s| s.format.name() == "exec") {
             if !raw.job.allow_exec {
                 let message = format!("the source `{}` runs a program, which the job does not allow", source.name);
@@ -220,6 +224,7 @@ impl Place<'_> {
             migrations,
             tables,
             sources,
+            houses,
             checks,
             hooks,
             caches: raw.cache.into_iter().map(|c| self.cache(c)).collect::<Result<_>>()?,
@@ -258,12 +263,15 @@ impl Place<'_> {
             };
             self.stop(raw.format.span(), format!("there is no format `{}`", raw.format.get_ref()), hint)
         })?;
-        let (table, fields) = match &raw.table {
+        let span = raw.files.span();
+        let files = self.patterns(raw.files)?;
+        let house = self.house(raw.house, &files)?;
+        let (table, house_column, fields) = match &raw.table {
             None => match &raw.columns {
                 Some(columns) => {
                     return Err(self.stop(columns.span(), "`columns` needs a `table` to fill", "name one that is declared with [[table]]"));
                 }
-                None => (None, Vec::new()),
+                None => (None, None, Vec::new()),
             },
             Some(name) => {
                 let at = tables.iter().position(|t| t.table.name == *name.get_ref()).ok_or_else(|| {
@@ -281,32 +289,13 @@ impl Place<'_> {
                         "remove `table`, or choose another format",
                     ));
                 }
-                (Some(at), self.fields(&tables[at], raw.columns)?)
+                let known = house.is_some() || files.iter().any(|pattern| pattern.contains(HOUSE));
+                let house_column = self.house_column(&tables[at], raw.columns.as_ref(), span, known)?;
+                (Some(at), house_column, self.fields(&tables[at], raw.columns, house_column)?)
             }
         };
         let (options, span) = raw.options.map_or_else(Default::default, |o| (o.get_ref().clone(), o.span()));
         let options = Options::new(format, options).map_err(|e| self.stop(span, e.message, e.hint))?;
-        for pattern in raw.files.get_ref() {
-            let problem = if pattern.split('/').any(|part| part == "..") || pattern.starts_with('/') {
-                "patterns are relative to the root and stay below it"
-            } else if pattern.contains('{') {
-                "captures such as `{house}` are not carried out by this version of tieout"
-            } else if pattern == "-" && raw.files.get_ref().len() > 1 {
-                "standard input is a source of its own"
-            } else if globset::Glob::new(pattern).is_err() {
-                "this is no pattern that can be read"
-            } else {
-                continue;
-            };
-            return Err(self.stop(
-                raw.files.span(),
-                format!("`{pattern}`: {problem}"),
-                "write it like \"data/*.json\"; --root DIR says what it is relative to",
-            ));
-        }
-        if raw.files.get_ref().is_empty() {
-            return Err(self.stop(raw.files.span(), "the source names no files", "write at least one pattern"));
-        }
         if let Some(word) = raw.versions.as_ref().or(raw.period.as_ref()).filter(|_| format.name() != "rent-history-json") {
             let message = format!("the format `{}` has no versions and no period", format.name());
             return Err(self.stop(word.span(), message, "remove it; it is for rent calculations"));
@@ -325,8 +314,8 @@ impl Place<'_> {
         let encoding = self.word(raw.encoding, &encodings)?;
         let exclude = raw.exclude.into_iter().map(|e| self.exclude(e)).collect::<Result<_>>()?;
         let budget = self.budget(format, table.map(|at| &tables[at]), raw.on_reject, raw.budget)?;
-        let files = raw.files.into_inner();
-        Ok(Source { name: raw.name.into_inner(), format, encoding, options, table, fields, files, versions, period, exclude, budget })
+        let name = raw.name.into_inner();
+        Ok(Source { name, format, encoding, options, table, fields, files, house, house_column, versions, period, exclude, budget })
     }
 
     fn exclude(&self, raw: RawExclude) -> Result<Exclude> {

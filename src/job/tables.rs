@@ -1,10 +1,10 @@
 //! Declared tables (`[[table]]`): their columns, natural key, and which source column fills which.
 
+use super::patterns::Columns;
 use super::read::Place;
 use crate::error::Result;
 use crate::table::{Column, Kind, Role, Table};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use tieout_parsers::{Field, FieldKind, nearest};
 use toml::Spanned;
 
@@ -132,16 +132,17 @@ impl Place<'_> {
     }
 
     /// The fields that a source fills: each column from the place `mapping` names, else from its own name. With a
-    /// mapping, only the columns in it are filled.
-    pub(super) fn fields(&self, table: &DeclaredTable, mapping: Option<Spanned<BTreeMap<String, String>>>) -> Result<Vec<Field>> {
-        let values = table.columns.iter().filter_map(|c| match c.holds {
-            Holds::Value(kind) => Some((c, kind)),
-            Holds::Occurrence => None,
+    /// mapping, only the columns in it are filled. The column `house` is left to the files' paths.
+    pub(super) fn fields(&self, table: &DeclaredTable, mapping: Option<Columns>, house: Option<usize>) -> Result<Vec<Field>> {
+        let values = table.columns.iter().enumerate().filter_map(|(n, c)| match c.holds {
+            Holds::Value(kind) if Some(n) != house => Some((c, kind)),
+            _ => None,
         });
         let field =
             |c: &DeclaredColumn, kind, from: &str| Field { name: c.name.clone(), from: from.to_owned(), kind, required: c.required };
         let Some(mapping) = mapping else { return Ok(values.map(|(c, kind)| field(c, kind, &c.name)).collect()) };
-        if let Some(wrong) = mapping.get_ref().keys().find(|k| !values.clone().any(|(c, _)| c.name == **k)) {
+        let of_path = house.map(|at| table.columns[at].name.as_str());
+        if let Some(wrong) = mapping.get_ref().keys().find(|k| Some(k.as_str()) != of_path && !values.clone().any(|(c, _)| c.name == **k)) {
             return Err(self.stop(
                 mapping.span(),
                 format!("the table {} has no column `{wrong}` to fill", table.table.name),

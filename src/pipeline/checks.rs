@@ -1,20 +1,20 @@
 //! The declared checks over what the database holds: each table is read once, and its rows are given to every rule that wants
 //! them. What the rules say is in `reconcile`.
 
-use crate::assemble::{Calculation, Standing, ledger_table, tables};
+use crate::assemble::{Calculation, Standing, tables};
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity};
 use crate::job::{DeclaredCheck, Job};
 use crate::reconcile::{self, Cells, Control, KINDS, Recorded, Rule, World};
 use crate::report::Outcome;
 use crate::store::Store;
-use crate::table::{Kind, Role, Table, spoken_key};
+use crate::table::{Kind, Role, Table, of_house, spoken_key};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The rules that a job declares: its checks and its control totals.
 pub(super) fn rules(job: &Job) -> Result<Vec<Box<dyn Rule>>> {
     let checks: Vec<DeclaredCheck> = job.checks.iter().cloned().chain(unbidden(job)).collect();
-    let declared = reconcile::rules(KINDS, &checks)?.into_iter();
+    let declared = reconcile::rules(KINDS, &checks, &tables::housed(job))?.into_iter();
     let expected =
         job.expects.iter().map(|expect| Box::new(Control::new("control-total", Severity::Error, expect.clone())) as Box<dyn Rule>);
     Ok(declared.chain(expected).collect())
@@ -107,7 +107,7 @@ pub(super) fn passed_on(job: &Job, outcome: &mut Outcome) {
 
 /// The tables that the job writes to.
 fn known(job: &Job) -> Vec<Table> {
-    let own = [tables::electricity_bill(), ledger_table(job), tables::tenant(), tables::config()];
+    let own = [tables::electricity_bill(job), tables::ledger(job), tables::tenant(job), tables::config(job)];
     own.into_iter().chain(job.tables.iter().map(|d| d.table.clone())).collect()
 }
 
@@ -176,12 +176,13 @@ fn changes(job: &Job, store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], si
 }
 
 /// What superseded calculations said of the configuration.
-fn superseded(calculations: &[Calculation<'_>]) -> BTreeMap<(String, tieout_parsers::Month), Vec<(tieout_parsers::Decimal, String)>> {
+fn superseded(calculations: &[Calculation<'_>]) -> BTreeMap<(String, String), Vec<(tieout_parsers::Decimal, String)>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for calculation in calculations.iter().filter(|c| c.standing == Standing::Superseded) {
+        let month = of_house(calculation.house, &calculation.rent.config_period().to_string());
         for constant in &calculation.rent.constants {
-            let at = (constant.key.clone(), calculation.rent.config_period());
-            found.entry(at).or_default().push((constant.value, calculation.name().to_owned()));
+            let at = (constant.key.clone(), month.clone());
+            found.entry(at).or_default().push((constant.value, calculation.file_name().to_owned()));
         }
     }
     found

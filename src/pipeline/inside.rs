@@ -2,7 +2,7 @@
 
 use super::{Command, Request, checks, record_files, schema, sources};
 use crate::assemble::{
-    self, Archive, Calculation, Existing, People, Person, bill_rows, calculations, config_rows, ledger_rows, ledger_table, tables,
+    self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_rows, tables,
     tenant_rows,
 };
 use crate::error::{Result, Stop};
@@ -35,7 +35,7 @@ pub(super) fn load_and_check(
     if !schema::brought_up(request, store, outcome, steps)? {
         return declared_checks_not_run(job, outcome);
     }
-    let people = existing_people(store)?;
+    let people = existing_people(job, store)?;
     let (tenants, people, found) = tenant_rows(archive, people);
     outcome.findings.extend(found);
     let calculations = pure_checks(archive, &people, outcome);
@@ -52,28 +52,28 @@ pub(super) fn load_and_check(
     let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry, take_away };
     let mut loader = Loader { request, archive, run, outcome, loaded: Vec::new(), stages: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
-        loader.load(store, &tables::tenant(), &[], tenants.into_iter().map(Ok))?;
+        loader.load(store, &tables::tenant(job), &[], tenants.into_iter().map(Ok))?;
     } else {
-        loader.load_nothing(store, &tables::tenant())?;
+        loader.load_nothing(store, &tables::tenant(job))?;
     }
     if archive.has(|r| matches!(r, Record::Bill(_))) {
         let stated = archive.stated(None);
-        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(), &stated, bill_rows(archive, scope)))?;
+        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(job), &stated, bill_rows(archive, scope)))?;
     } else {
-        loader.load_nothing(store, &tables::electricity_bill())?;
+        loader.load_nothing(store, &tables::electricity_bill(job))?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &ledger_table(job), &[], ledger.into_iter().map(Ok))?;
+        loader.load(store, &tables::ledger(job), &[], ledger.into_iter().map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     } else {
-        loader.load_nothing(store, &ledger_table(job))?;
+        loader.load_nothing(store, &tables::ledger(job))?;
     }
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
-        let (rows, found) = config_rows(archive, &calculations, &existing_config(store)?, &bill_sums(store)?);
+        let (rows, found) = config_rows(archive, &calculations, &existing_config(job, store)?, &bill_sums(job, store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(), &[], rows.into_iter().map(Ok))?;
+        loader.load(store, &tables::config(job), &[], rows.into_iter().map(Ok))?;
     } else {
-        loader.load_nothing(store, &tables::config())?;
+        loader.load_nothing(store, &tables::config(job))?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
         let created = !dry && store.ensure_table(declared)?;
@@ -100,7 +100,7 @@ pub(super) fn load_and_check(
 
 /// What can be checked when the files must not be loaded; the rest is said not to have run.
 pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome) -> Result<()> {
-    let (_, people, found) = tenant_rows(archive, existing_people(store)?);
+    let (_, people, found) = tenant_rows(archive, existing_people(archive.job, store)?);
     outcome.findings.extend(found);
     let calculations = pure_checks(archive, &people, outcome);
     if archive.knows_everybody() {
@@ -127,6 +127,7 @@ fn not_run(name: &str, group: &str, severity: Severity) -> Check {
 
 /// The checks over the files alone.
 fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Vec<Calculation<'a>> {
+    outcome.findings.extend(houses(archive));
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
     if archive.knows_everybody() {
@@ -244,17 +245,25 @@ fn read_again(table: &Table, before: &Totals, deleted: &Totals, after: &Totals) 
     check
 }
 
+/// The columns of a table of the domain, behind them that of the house, where the job has houses and the table the column.
+fn with_house<'c>(job: &Job, store: &mut Store, table: &str, columns: &[&'c str]) -> Result<Vec<&'c str>> {
+    let housed = job.houses && store.table_shape(table)?.is_some_and(|shape| shape.column("house").is_some());
+    Ok(columns.iter().copied().chain(housed.then_some("house")).collect())
+}
+
 /// The tenants that the database has.
-fn existing_people(store: &mut Store) -> Result<Vec<Person>> {
+fn existing_people(job: &Job, store: &mut Store) -> Result<Vec<Person>> {
     let mut people = Vec::new();
     if !store.has_table("Tenant")? {
         return Ok(people);
     }
-    store.column_texts("Tenant", &["id", "name", "startDate", "departureDate"], |mut row| {
-        let mut take = |i: usize| row[i].take();
+    let columns = with_house(job, store, "Tenant", &["id", "name", "startDate", "departureDate"])?;
+    store.column_texts("Tenant", &columns, |row| {
+        let mut row = row.into_iter();
+        let mut take = || row.next().flatten();
         let date = |text: Option<String>| text.and_then(|t| Kind::Date.canonical(&t).parse().ok());
-        let (id, name, start, departure) = (take(0).unwrap_or_default(), take(1).unwrap_or_default(), date(take(2)), date(take(3)));
-        let tenant = Tenant { id: Some(id.clone()), name, email: None, start, departure, room_adjustment: None };
+        let (id, name, start, departure) = (take().unwrap_or_default(), take().unwrap_or_default(), date(take()), date(take()));
+        let tenant = Tenant { id: Some(id.clone()), name, email: None, start, departure, room_adjustment: None, house: take() };
         people.push(Person { id, tenant });
         Ok(())
     })?;
@@ -265,33 +274,38 @@ fn month_of(text: Option<&str>) -> Option<Month> {
     Kind::Date.canonical(text?).get(..7).and_then(Month::parse)
 }
 
-/// The configuration that the table holds, by key and month.
-fn existing_config(store: &mut Store) -> Result<BTreeMap<(String, Month), Existing>> {
-    let table = tables::config();
+/// The configuration that the table holds, by where it belongs.
+fn existing_config(job: &Job, store: &mut Store) -> Result<BTreeMap<ConfigAt, Existing>> {
+    let table = tables::config(job);
     let mut found = BTreeMap::new();
     if !store.has_table(&table.name)? {
         return Ok(found);
     }
     let ours = store.inserted_keys(&table.name)?;
-    store.column_texts(&table.name, &["key", "period", "value"], |row| {
-        if let [Some(key), period, Some(value)] = row.as_slice()
+    let columns = with_house(job, store, &table.name, &["key", "period", "value"])?;
+    store.column_texts(&table.name, &columns, |row| {
+        if let [Some(key), period, Some(value), house @ ..] = row.as_slice()
             && let Some(month) = month_of(period.as_deref())
         {
-            let recorded = serde_json::to_string(&[key.clone(), month.canonical()]).unwrap_or_default();
-            found.insert((key.clone(), month), Existing { value: value.clone(), ours: ours.contains(&recorded) });
+            let house = house.first().cloned().flatten();
+            let recorded: Vec<&str> = house.iter().map(String::as_str).chain([key.as_str()]).collect();
+            let recorded = serde_json::to_string(&[recorded, vec![&month.canonical()]].concat()).unwrap_or_default();
+            let existing = Existing { value: value.clone(), ours: ours.contains(&recorded) };
+            found.insert(ConfigAt { house, key: key.clone(), month }, existing);
         }
         Ok(())
     })?;
     Ok(found)
 }
 
-/// The bills' sum of each month, over everything the table holds.
-fn bill_sums(store: &mut Store) -> Result<BTreeMap<Month, Decimal>> {
-    let mut sums: BTreeMap<Month, Decimal> = BTreeMap::new();
+/// The bills' sum of each month, of each house where there are some, over everything the table holds.
+fn bill_sums(job: &Job, store: &mut Store) -> Result<BTreeMap<(Option<String>, Month), Decimal>> {
+    let mut sums: BTreeMap<(Option<String>, Month), Decimal> = BTreeMap::new();
     if store.has_table("ElectricityBill")? {
-        store.column_texts("ElectricityBill", &["billPeriod", "amount"], |row| {
+        let columns = with_house(job, store, "ElectricityBill", &["billPeriod", "amount"])?;
+        store.column_texts("ElectricityBill", &columns, |row| {
             if let (Some(month), Some(amount)) = (month_of(row[0].as_deref()), row[1].as_deref().and_then(exact_decimal)) {
-                let sum = sums.entry(month).or_default();
+                let sum = sums.entry((row.get(2).cloned().flatten(), month)).or_default();
                 *sum = sum.checked_add(amount).ok_or_else(|| {
                     Stop::database(format!("the bills of {month} have a sum with more digits than can be kept"), "look at their amounts")
                 })?;

@@ -4,7 +4,7 @@
 
 mod rights;
 
-use crate::assemble::{ledger_table, tables};
+use crate::assemble::tables;
 use crate::cache;
 use crate::evidence::{Finding, Severity, Subject};
 use crate::job::Job;
@@ -121,7 +121,7 @@ fn filled(job: &Job) -> Vec<Filled> {
         None => found.push(Filled { name: name.to_owned(), certain }),
     };
     let [tenant, bill, ledger, config] =
-        [tables::tenant(), tables::electricity_bill(), ledger_table(job), tables::config()].map(|t| t.name);
+        [tables::tenant(job), tables::electricity_bill(job), tables::ledger(job), tables::config(job)].map(|t| t.name);
     for source in &job.sources {
         match (source.table, source.format.name()) {
             (Some(at), _) => add(&job.tables[at].table.name, true),

@@ -14,13 +14,21 @@ const WEIGHED: usize = 48;
 /// One check for each calculation, and a finding for each whose month does not fit.
 pub(super) fn residency(calculations: &[Calculation<'_>], people: &People) -> (Vec<Check>, Vec<Finding>) {
     let (mut checks, mut findings) = (Vec::new(), Vec::new());
+    let mut houses: BTreeMap<Option<&str>, Vec<&Calculation<'_>>> = BTreeMap::new();
+    calculations.iter().for_each(|c| houses.entry(c.house).or_default().push(c));
     for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
         let rent = calculation.rent;
-        let tenants: Vec<&Tenant> = rent.shares.iter().filter_map(|s| people.by_name(&s.name)).map(|p| &p.tenant).collect();
+        let tenants: Vec<&Tenant> =
+            rent.shares.iter().filter_map(|s| people.by_name(calculation.house, &s.name)).map(|p| &p.tenant).collect();
         let mut check = Check::new("residency", calculation.name(), Severity::Error);
-        let strangers: Vec<&str> = rent.shares.iter().map(|s| s.name.as_str()).filter(|n| people.by_name(n).is_none()).collect();
+        let strangers: Vec<&str> =
+            rent.shares.iter().map(|s| s.name.as_str()).filter(|n| people.by_name(calculation.house, n).is_none()).collect();
         if !strangers.is_empty() {
-            check.explanation = Some(format!("not run: no tenant is called {}", strangers.join(" or ")));
+            check.explanation = Some(format!(
+                "not run: no tenant{} is called {}",
+                calculation.house.map_or(String::new(), |h| format!(" of {h}")),
+                strangers.join(" or ")
+            ));
             check.severity = if calculation.standing == Standing::Current { Severity::Error } else { Severity::Warning };
             checks.push(check);
             continue;
@@ -35,7 +43,7 @@ pub(super) fn residency(calculations: &[Calculation<'_>], people: &People) -> (V
             checks.push(check);
             continue;
         }
-        let fitting = fitting_months(calculation, &tenants, calculations);
+        let fitting = fitting_months(calculation, &tenants, houses.get(&calculation.house).map_or(&[], Vec::as_slice));
         check.operands = fitting.iter().take(WEIGHED).map(|fit| weighed(calculation, fit, tenants.len())).collect();
         let beside: Vec<&Fit> = fitting.iter().filter(|f| f.month.until(rent.label).abs() == 1).collect();
         let who: Vec<String> = absent.iter().map(|t| format!("{} ({})", t.name, away(t, rent.label))).collect();
@@ -122,7 +130,7 @@ fn away(tenant: &Tenant, month: Month) -> String {
 
 /// The months that fit everybody, best first: by the drift identity, by nearness to the date of the calculation, by the
 /// title.
-fn fitting_months(calculation: &Calculation<'_>, tenants: &[&Tenant], all: &[Calculation<'_>]) -> Vec<Fit> {
+fn fitting_months(calculation: &Calculation<'_>, tenants: &[&Tenant], all: &[&Calculation<'_>]) -> Vec<Fit> {
     let rent = calculation.rent;
     let calculated = rent.calculated_at.map(|t| Month::of(t.to_zoned(jiff::tz::TimeZone::UTC).date()));
     let identities = drift_identities(rent, all);
@@ -147,8 +155,8 @@ fn fitting_months(calculation: &Calculation<'_>, tenants: &[&Tenant], all: &[Cal
     fitting
 }
 
-/// The months of other calculations whose el + bredband + drift_rakning is this one's `drift`.
-fn drift_identities(rent: &RentCalculation, all: &[Calculation<'_>]) -> BTreeMap<Month, String> {
+/// The months of other calculations of the house whose el + bredband + drift_rakning is this one's `drift`.
+fn drift_identities(rent: &RentCalculation, all: &[&Calculation<'_>]) -> BTreeMap<Month, String> {
     let Some(drift) = rent.nonzero("drift") else { return BTreeMap::new() };
     let parts = |other: &RentCalculation| ["el", "bredband", "drift_rakning"].map(|key| other.nonzero(key).unwrap_or(Decimal::ZERO));
     let sum = |parts: [Decimal; 3]| parts.into_iter().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(part));
@@ -156,7 +164,7 @@ fn drift_identities(rent: &RentCalculation, all: &[Calculation<'_>]) -> BTreeMap
         .filter(|other| !std::ptr::eq(other.rent, rent) && sum(parts(other.rent)) == Some(drift))
         .map(|other| {
             let [el, bredband, invoice] = parts(other.rent).map(|d| d.normalize());
-            let words = format!("its drift equals {} ({el} + {bredband} + {invoice} = {})", other.name(), drift.normalize());
+            let words = format!("its drift equals {} ({el} + {bredband} + {invoice} = {})", other.file_name(), drift.normalize());
             (other.rent.label, words)
         })
         .collect()

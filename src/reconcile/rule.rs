@@ -4,10 +4,10 @@
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Operand, Severity};
 use crate::job::{At, DeclaredCheck, Setting, Value};
-use crate::table::Kind as Holds;
+use crate::table::{Kind as Holds, spoken_value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tieout_parsers::{Decimal, Month, nearest};
+use tieout_parsers::{Decimal, nearest};
 
 /// A table that a rule reads, and the columns it wants of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,9 @@ impl<'r> Cells<'r> {
 pub struct World {
     /// What an import of ours derived, by table and recorded key: from what.
     pub derived: BTreeMap<(String, String), String>,
-    /// What superseded calculations said of a configuration value, by key and month: the value, and where.
-    pub superseded: BTreeMap<(String, Month), Vec<(Decimal, String)>>,
+    /// What superseded calculations said of a configuration value, by key and what the month is called among those of all
+    /// houses: the value, and where.
+    pub superseded: BTreeMap<(String, String), Vec<(Decimal, String)>>,
     /// The figures of each check in the last run that went through, by name and group: the actual side.
     pub last: BTreeMap<(String, String), String>,
 }
@@ -111,6 +112,8 @@ pub struct Kind {
 pub struct Declared<'d> {
     /// As the job file has it.
     pub check: &'d DeclaredCheck,
+    /// The tables whose rows are of many houses.
+    pub housed: &'d BTreeSet<String>,
 }
 
 /// A table and one of its columns.
@@ -186,6 +189,11 @@ impl<'d> Declared<'d> {
         Ok(Side { table: table.to_owned(), column: column.to_owned() })
     }
 
+    /// Whether these tables are of many houses, so that what is compared of them is compared within each.
+    pub fn by_house(&self, tables: &[&str]) -> bool {
+        tables.iter().all(|table| self.housed.contains(*table))
+    }
+
     /// A check of it, which has not run yet.
     pub fn check(&self) -> Template {
         let DeclaredCheck { name, severity, tolerance, because, .. } = self.check;
@@ -219,12 +227,13 @@ impl Template {
     }
 }
 
-/// The rules of a job's checks; what is wrong with their settings is said with its place.
-pub fn rules(kinds: &'static [Kind], checks: &[DeclaredCheck]) -> Result<Vec<Box<dyn Rule>>> {
-    checks.iter().map(|check| rule(kinds, check)).collect()
+/// The rules of a job's checks; what is wrong with their settings is said with its place. `housed` are the tables whose rows are
+/// of many houses.
+pub fn rules(kinds: &'static [Kind], checks: &[DeclaredCheck], housed: &BTreeSet<String>) -> Result<Vec<Box<dyn Rule>>> {
+    checks.iter().map(|check| rule(kinds, check, housed)).collect()
 }
 
-fn rule(kinds: &'static [Kind], check: &DeclaredCheck) -> Result<Box<dyn Rule>> {
+fn rule(kinds: &'static [Kind], check: &DeclaredCheck, housed: &BTreeSet<String>) -> Result<Box<dyn Rule>> {
     let Value::Text(name) = &check.kind.value else { return Err(Stop::usage("a check has no kind", "")) };
     let kind = kinds.iter().find(|k| k.name == name).ok_or_else(|| {
         let names: Vec<&str> = kinds.iter().map(|k| k.name).collect();
@@ -241,8 +250,11 @@ fn rule(kinds: &'static [Kind], check: &DeclaredCheck) -> Result<Box<dyn Rule>> 
         };
         return Err(setting.at.stop(format!("unknown key `{key}`: the kind `{name}` has no such setting"), hint));
     }
-    (kind.make)(&Declared { check })
+    (kind.make)(&Declared { check, housed })
 }
+
+/// The column that says of which house a row is.
+pub(super) const HOUSE: &str = "house";
 
 /// How many operands of a group are kept; sums are over all.
 pub(super) const OPERANDS: usize = 200;
@@ -287,20 +299,8 @@ fn unescaped(text: &str) -> String {
 pub(super) fn name_of(raw: &str) -> String {
     let parts: Vec<Option<String>> = raw.split(BETWEEN).map(|part| (part != NONE).then(|| unescaped(part))).collect();
     let alone = parts.len() == 1;
-    let texts = parts.iter().map(|part| part.as_deref().map_or("none".to_owned(), |text| shown(text, alone)));
+    let texts = parts.iter().map(|part| part.as_deref().map_or("none".to_owned(), |text| spoken_value(text, alone)));
     texts.collect::<Vec<_>>().join(", ")
-}
-
-/// A value that groups are named by: of a first of a month the month, of a day the day. In quotation marks where the bare
-/// text would say something else.
-fn shown(text: &str, alone: bool) -> String {
-    let day = crate::table::Kind::Date.canonical(text);
-    let name = match day.strip_suffix("-01").filter(|m| Month::parse(m).is_some()) {
-        Some(month) => month.to_owned(),
-        None => day,
-    };
-    let misleading = name.is_empty() || name == "none" || name.starts_with('"') || (!alone && name.contains(", "));
-    if misleading { serde_json::to_string(&name).unwrap_or(name) } else { name }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::job::{Job, Source, Versions};
 use crate::load::Stages;
 use crate::parse;
 use crate::store::{Logged, Store};
-use crate::table::{Canonical, Kind, spoken_key};
+use crate::table::{Canonical, Kind, of_house, spoken_key};
 use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::{Decimal, exact_decimal};
 
@@ -56,7 +56,7 @@ pub fn gather(
             account.controls.extend(figures);
             outcome.findings.extend(found);
         }
-        months(store, account, &outcome.tables.keys().map(String::as_str).collect())?;
+        months(job, store, account, &outcome.tables.keys().map(String::as_str).collect())?;
         for table in outcome.tables.keys() {
             store.imported(&job.name, run, table, QUOTED_ROWS, |row| {
                 if let Some(last) = row.changes.last() {
@@ -115,6 +115,9 @@ fn mapping(job: &Job, source: &Source) -> Mapping {
     };
     if let Some(declared) = declared {
         rules.extend(source.fields.iter().map(|f| format!("{}.{} is {}", declared.table.name, f.name, f.from)));
+        let house = source.house_column.and_then(|at| declared.columns.get(at));
+        let from = source.house.as_deref().unwrap_or("the folder of the house");
+        rules.extend(house.map(|column| format!("{}.{} is {from}", declared.table.name, column.name)));
         rules.push(format!(
             "the key is {}",
             declared.table.with(&[crate::table::Role::Key]).map(|(_, c)| &*c.name).collect::<Vec<_>>().join(", ")
@@ -204,7 +207,7 @@ pub(super) fn change(table: String, key: &str, logged: Logged) -> Change {
 }
 
 /// The sums by month of the tables of the main job.
-fn months(store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> Result<()> {
+fn months(job: &Job, store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> Result<()> {
     let mut cells: BTreeMap<(&str, String, String), (usize, Option<Decimal>)> = BTreeMap::new();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     if loaded.contains("RentLedger") && store.has_table("Tenant")? {
@@ -213,7 +216,7 @@ fn months(store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> 
             Ok(())
         })?;
     }
-    let (ledger, bills, config) = (tables::ledger().name, tables::electricity_bill().name, tables::config().name);
+    let (ledger, bills, config) = (tables::ledger(job).name, tables::electricity_bill(job).name, tables::config(job).name);
     let wanted = [
         (&ledger, ["period", "tenantId", "amountDue"]),
         (&bills, ["billPeriod", "provider", "amount"]),
@@ -224,10 +227,13 @@ fn months(store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> 
         if store.table_shape(table)?.is_none_or(|shape| columns.iter().any(|c| shape.column(c).is_none())) {
             continue;
         }
+        let house = (job.houses && store.table_shape(table)?.is_some_and(|shape| shape.column("house").is_some())).then_some("house");
+        let columns: Vec<&str> = columns.into_iter().chain(house).collect();
         store.column_texts(table, &columns, |mut row| {
             let month = row[0].take().map(|t| Kind::Date.canonical(&t)).and_then(|t| t.get(..7).map(str::to_owned));
             let of = row[1].take().unwrap_or_default();
             let of = names.get(&of).filter(|_| **table == *ledger).cloned().unwrap_or(of);
+            let of = of_house(row.get(3).and_then(Option::as_deref), &of);
             let (Some(month), Some(amount)) = (month, row[2].take().and_then(|t| exact_decimal(&t))) else { return Ok(()) };
             let at = (&**table, month, of);
             if cells.len() >= CELLS && !cells.contains_key(&at) {

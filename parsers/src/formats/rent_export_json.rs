@@ -90,8 +90,9 @@ fn tenant<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>) -> Option<Re
     for later in ["createdAt", "updatedAt", "created_at", "updated_at"] {
         json.set_aside(&mut object, later, "time of writing");
     }
+    let house = house(json, &mut object);
     json.leave(object);
-    Some(Record::Tenant(Tenant { id, name: name?, email, start, departure, room_adjustment }))
+    Some(Record::Tenant(Tenant { id, name: name?, email, start, departure, room_adjustment, house: house? }))
 }
 
 fn config<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>) -> Option<Record> {
@@ -104,6 +105,7 @@ fn config<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>) -> Option<Re
     for later in ["created_at", "updated_at", "createdAt", "updatedAt"] {
         json.set_aside(&mut object, later, "time of writing");
     }
+    let house = house(json, &mut object);
     json.leave(object);
     let month = period.as_deref().and_then(|p| Month::parse(p).or_else(|| wall_day(p).filter(|day| day.day() == 1).map(Month::of)));
     if month.is_none() {
@@ -111,7 +113,7 @@ fn config<'a>(json: &mut JsonReader<'a, '_>, (node, at): Place<'a>) -> Option<Re
         json.wrong(place, "impossible-date", found, "write it as `2025-08-01`");
     }
     let value = value.map(|value| exact_decimal(&value).map_or(value, |number| number.to_string()));
-    Some(Record::Config(ConfigEntry { key: key?, period: month?, value: value? }))
+    Some(Record::Config(ConfigEntry { key: key?, period: month?, value: value?, house: house? }))
 }
 
 fn required_text<'a>(json: &mut JsonReader<'a, '_>, object: &mut Object<'a>, key: &str, node: Node<'a>) -> Option<String> {
@@ -121,6 +123,17 @@ fn required_text<'a>(json: &mut JsonReader<'a, '_>, object: &mut Object<'a>, key
         return None;
     };
     json.optional_text(Some(place))
+}
+
+/// The house that an entry says; `None` where it says one that is empty.
+fn house<'a>(json: &mut JsonReader<'a, '_>, object: &mut Object<'a>) -> Option<Option<String>> {
+    let place = object.take("house");
+    let house = json.optional_text(place.clone());
+    if house.as_ref().is_some_and(|house| house.trim().is_empty()) {
+        json.wrong(place, "missing-value", "`house` is empty".to_owned(), "name the house, or leave `house` out");
+        return None;
+    }
+    Some(house)
 }
 
 fn day<'a>(json: &mut JsonReader<'a, '_>, object: &mut Object<'a>, key: &str) -> Option<Date> {

@@ -4,7 +4,8 @@
 use crate::error::Result;
 use crate::evidence::{Check, Proof, Severity, Status};
 use crate::job::Expect;
-use crate::reconcile::rule::{Cells, Kind, Need, Rule, World};
+use crate::reconcile::rule::{Cells, HOUSE, Kind, Need, Rule, World};
+use crate::table::of_house;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tieout_parsers::{Decimal, exact_decimal};
 
@@ -12,7 +13,7 @@ use tieout_parsers::{Decimal, exact_decimal};
 pub(super) const KIND: Kind = Kind {
     name: "control-total",
     about: "a table's rows, sums and hash totals, stated beforehand; the same as [[expect]]",
-    settings: &["of", "rows", "sum"],
+    settings: &["of", "house", "rows", "sum"],
     make: |declared| {
         let (table, rows) = (declared.required("of", "ElectricityBill")?.to_owned(), declared.whole("rows")?);
         let number = |(column, text): (String, String)| match exact_decimal(&text) {
@@ -23,7 +24,8 @@ pub(super) const KIND: Kind = Kind {
         if rows.is_none() && sum.is_empty() {
             return Err(declared.at("rows").stop("this control total states nothing", "state `rows` or `sum`"));
         }
-        let expect = Expect { table, rows, sum, filled: Vec::new(), distinct: Vec::new() };
+        let expect =
+            Expect { table, house: declared.text("house")?.map(str::to_owned), rows, sum, filled: Vec::new(), distinct: Vec::new() };
         Ok(Box::new(Control::new(&declared.check.name, declared.check.severity, expect)))
     },
 };
@@ -67,7 +69,8 @@ impl Control {
     pub fn checks(&self, totals: std::result::Result<(), &str>) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut compare = |what: String, expected: Decimal, actual: Option<Decimal>, why_not: Option<String>| {
-            let mut check = Check::new(&self.name, format!("{}.{what}", self.expect.table), self.severity);
+            let mut check =
+                Check::new(&self.name, of_house(self.expect.house.as_deref(), &format!("{}.{what}", self.expect.table)), self.severity);
             let text = |d: Decimal| d.normalize().to_string();
             check.expected = Some(text(expected));
             match actual {
@@ -113,10 +116,14 @@ impl Control {
 
 impl Rule for Control {
     fn needs(&self) -> Vec<Need> {
-        vec![Need { table: self.expect.table.clone(), columns: self.columns.clone() }]
+        let house = self.expect.house.as_ref().map(|_| HOUSE.to_owned());
+        vec![Need { table: self.expect.table.clone(), columns: self.columns.iter().cloned().chain(house).collect() }]
     }
 
     fn row(&mut self, _need: usize, row: &Cells<'_>) {
+        if self.expect.house.as_deref().is_some_and(|house| row.get(self.columns.len()) != Some(house)) {
+            return;
+        }
         self.rows += 1;
         for (n, column) in self.columns.iter().enumerate() {
             let Some(text) = row.get(n) else { continue };

@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Status};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, Rule, Side, Template, World, name_of, raw_group};
+use crate::reconcile::rule::{Cells, Declared, HOUSE, Kind, Need, Rule, Side, Template, World, name_of, raw_group};
 use crate::table::Kind as Holds;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tieout_parsers::Month;
@@ -25,8 +25,11 @@ struct Coverage {
     to: Option<Month>,
     /// The texts of months and groups that were seen.
     raw: HashSet<String>,
-    months: BTreeMap<String, BTreeSet<Month>>,
-    known: BTreeSet<Month>,
+    /// Whether the first column of `by` is the house, and months are known of each.
+    house: bool,
+    /// By house (empty without houses) and group.
+    months: BTreeMap<(String, String), BTreeSet<Month>>,
+    known: BTreeMap<String, BTreeSet<Month>>,
 }
 
 /// Where else months are known from: a column, or a key of a configuration table.
@@ -59,34 +62,44 @@ impl Coverage {
                 None => Err(declared.at(key).stop(format!("`{text}` is no month"), "write it as \"2025-02\"")),
             },
         };
+        let (of, mut by, mut against) = (declared.side("of", "ElectricityBill.billPeriod")?, declared.list("by")?, against);
+        let other = against.as_ref().map_or(of.table.as_str(), |a| &a.need.table);
+        let house = declared.by_house(&[&of.table, other]);
+        if house {
+            by.retain(|column| column != HOUSE);
+            by.insert(0, HOUSE.to_owned());
+            against.iter_mut().for_each(|a| a.need.columns.push(HOUSE.to_owned()));
+        }
         Ok(Coverage {
             template: declared.check(),
-            of: declared.side("of", "ElectricityBill.billPeriod")?,
-            by: declared.list("by")?,
+            of,
+            by,
             against,
             from: month("from")?,
             to: month("to")?,
             raw: HashSet::new(),
             months: BTreeMap::new(),
-            known: BTreeSet::new(),
+            known: BTreeMap::new(),
+            house,
         })
     }
 
     fn add(&mut self, row: &Cells<'_>) {
         if let Some(month) = month(row.get(0)) {
             let group = if self.by.is_empty() { String::new() } else { name_of(&raw_group(row, 1, self.by.len())) };
-            self.months.entry(group).or_default().insert(month);
+            let house = if self.house { name_of(&raw_group(row, 1, 1)) } else { String::new() };
+            self.months.entry((house, group)).or_default().insert(month);
         }
     }
 
-    fn group(&self, group: &str, months: &BTreeSet<Month>) -> Check {
+    fn group(&self, group: &str, months: &BTreeSet<Month>, known: Option<&BTreeSet<Month>>) -> Check {
         let mut check = self.template.group(group);
         let first = self.from.or(months.first().copied());
         let last = self.to.or(months.last().copied());
         let span = first.zip(last).map(|(first, last)| (0..=first.until(last)).map(move |n| first.plus(n)));
         let mut wanted: BTreeSet<Month> = span.into_iter().flatten().collect();
         let within = |m: &&Month| self.from.is_none_or(|f| **m >= f) && self.to.is_none_or(|t| **m <= t);
-        wanted.extend(self.known.iter().filter(within));
+        wanted.extend(known.into_iter().flatten().filter(within));
         let missing: Vec<Month> = wanted.difference(months).copied().collect();
         check.expected = Some(wanted.len().to_string());
         check.actual = Some((wanted.len() - missing.len()).to_string());
@@ -135,7 +148,9 @@ impl Rule for Coverage {
         let Some(month) = month(row.get(0)) else { return };
         let key = self.against.as_ref().and_then(|a| a.key.as_deref());
         if key.is_none() || row.get(1) == key {
-            self.known.insert(month);
+            let at = 1 + usize::from(key.is_some());
+            let house = if self.house { name_of(&raw_group(row, at, 1)) } else { String::new() };
+            self.known.entry(house).or_default().insert(month);
         }
     }
 
@@ -148,9 +163,12 @@ impl Rule for Coverage {
             return vec![self.template.not_run("every month", &format!("{} has no rows", self.of.table))];
         }
         let all = self.against.as_ref().map_or("all months".to_owned(), |a| format!("against {}", a.words));
-        let nothing = BTreeMap::from([(String::new(), BTreeSet::new())]);
-        let months = if self.months.is_empty() { &nothing } else { &self.months };
+        let mut months = self.months.clone();
+        // Of a house that only the other table knows, every month is missing.
+        let seen: BTreeSet<&String> = self.months.keys().map(|(house, _)| house).collect();
+        months
+            .extend(self.known.keys().filter(|house| !seen.contains(house)).map(|house| ((house.clone(), house.clone()), BTreeSet::new())));
         let named = |group: &str| if group.is_empty() { all.clone() } else { group.to_owned() };
-        months.iter().map(|(group, months)| self.group(&named(group), months)).collect()
+        months.iter().map(|((house, group), months)| self.group(&named(group), months, self.known.get(house))).collect()
     }
 }

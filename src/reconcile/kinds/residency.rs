@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Side as Of, Status};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Side, Template, World, keep};
-use crate::table::Kind as Holds;
+use crate::reconcile::rule::{Cells, Declared, HOUSE, Kind, Need, OPERANDS, Rule, Side, Template, World, keep};
+use crate::table::{Kind as Holds, of_house};
 use std::collections::HashMap;
 use tieout_parsers::{Date, Month};
 
@@ -22,19 +22,26 @@ struct Validity {
     into: Side,
     from: String,
     to: String,
+    /// Whether people are told apart by their house, too.
+    house: bool,
     /// First and last day, by who it is.
-    there: HashMap<String, (Option<Date>, Option<Date>)>,
+    there: HashMap<Who, (Option<Date>, Option<Date>)>,
     /// Who and when, with the row's key: rows may come before those of the other table.
-    rows: HashMap<(String, Month), (u64, String)>,
+    rows: HashMap<(Who, Month), (u64, String)>,
 }
+
+/// The house, where there are some, and who it is.
+type Who = (Option<String>, String);
 
 impl Validity {
     fn new(declared: &Declared<'_>) -> Result<Validity> {
+        let (of, into) = (declared.side("of", "RentLedger.tenantId")?, declared.side("in", "Tenant.id")?);
         Ok(Validity {
             template: declared.check(),
-            of: declared.side("of", "RentLedger.tenantId")?,
+            house: declared.by_house(&[&of.table, &into.table]),
+            of,
             period: declared.required("period", "period")?.to_owned(),
-            into: declared.side("in", "Tenant.id")?,
+            into,
             from: declared.required("from", "startDate")?.to_owned(),
             to: declared.required("to", "departureDate")?.to_owned(),
             there: HashMap::new(),
@@ -49,18 +56,21 @@ fn day(text: Option<&str>) -> Option<Date> {
 
 impl Rule for Validity {
     fn needs(&self) -> Vec<Need> {
-        vec![
-            Need { table: self.of.table.clone(), columns: vec![self.of.column.clone(), self.period.clone()] },
-            Need { table: self.into.table.clone(), columns: vec![self.into.column.clone(), self.from.clone(), self.to.clone()] },
-        ]
+        let need = |side: &Side, others: &[&String]| {
+            let columns = [&side.column].into_iter().chain(others.iter().copied()).cloned();
+            Need { table: side.table.clone(), columns: columns.chain(self.house.then(|| HOUSE.to_owned())).collect() }
+        };
+        vec![need(&self.of, &[&self.period]), need(&self.into, &[&self.from, &self.to])]
     }
 
     fn row(&mut self, need: usize, row: &Cells<'_>) {
         let Some(who) = row.get(0) else { return };
+        let house = if self.house { row.get(2 + need).map(str::to_owned) } else { None };
+        let who = (house, who.to_owned());
         if need == 1 {
-            self.there.insert(who.to_owned(), (day(row.get(1)), day(row.get(2))));
+            self.there.insert(who, (day(row.get(1)), day(row.get(2))));
         } else if let Some(date) = day(row.get(1)) {
-            self.rows.entry((who.to_owned(), Month::of(date))).or_insert_with(|| (0, row.key())).0 += 1;
+            self.rows.entry((who, Month::of(date))).or_insert_with(|| (0, row.key())).0 += 1;
         }
     }
 
@@ -73,7 +83,7 @@ impl Rule for Validity {
         if rows == 0 {
             return vec![self.template.not_run("all rows", &format!("{} has no rows with a month", self.of.table))];
         }
-        let outside = |who: &String, month: &Month| match self.there.get(who) {
+        let outside = |who: &Who, month: &Month| match self.there.get(who) {
             None => true,
             Some((from, to)) => from.is_some_and(|f| f > month.last()) || to.is_some_and(|t| t < month.first()),
         };
@@ -85,7 +95,8 @@ impl Rule for Validity {
         check.actual = Some((rows - count).to_string());
         check.difference = Some(if count == 0 { "0".into() } else { format!("-{count}") });
         check.status = if count == 0 { Status::Match } else { Status::Difference };
-        let named: Vec<String> = wrong.iter().take(3).map(|((who, month), _)| format!("{who} in {month}")).collect();
+        let named: Vec<String> =
+            wrong.iter().take(3).map(|(((house, who), month), _)| format!("{} in {month}", of_house(house.as_deref(), who))).collect();
         check.explanation = (count > 0)
             .then(|| format!("{count} rows are about a month in which nobody of that {} was there: {}", self.of.column, named.join(", ")));
         for ((_, month), (_, key)) in wrong.into_iter().take(OPERANDS) {

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Proof, Severity, Side as Of, Status};
 use crate::reconcile::explain::{Grounds, explain};
-use crate::reconcile::rule::{Cells, Declared, Kind, Need, OPERANDS, Rule, Side, Template, World, keep, name_of, raw_group};
+use crate::reconcile::rule::{Cells, Declared, HOUSE, Kind, Need, OPERANDS, Rule, Side, Template, World, keep, name_of, raw_group};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tieout_parsers::{Decimal, Month, exact_decimal};
 
@@ -51,6 +51,8 @@ struct Sum {
     template: Template,
     of: Side,
     by: Vec<String>,
+    /// Whether the first column of `by` is the house.
+    house: bool,
     target: Target,
     /// By the texts of the group's columns, then by its name: several texts can mean one group.
     raw: [HashMap<String, Total>; 2],
@@ -63,18 +65,35 @@ struct Sum {
 impl Sum {
     fn new(declared: &Declared<'_>) -> Result<Sum> {
         let of = declared.side("of", "ElectricityBill.amount")?;
-        let by = declared.list("by")?;
+        let mut by = declared.list("by")?;
         if by.is_empty() {
             return Err(declared.at("by").stop("`by` names no column", "write the column with the month, such as by = \"billPeriod\""));
         }
         let equals = declared.required("equals", "RentConfig[el]")?;
+        let mut house = false;
         let target = match equals.strip_suffix(']').and_then(|e| e.split_once('[')) {
-            Some((table, key)) if by.len() == 1 => Target::Config { table: table.to_owned(), key: key.to_owned() },
-            Some(_) => return Err(declared.at("by").stop("a configuration value holds for a month", "name one column in `by`")),
+            Some((table, key)) => {
+                // A value holds for a month of a house, where there are houses.
+                if declared.by_house(&[&of.table, table]) {
+                    by.retain(|column| column != HOUSE);
+                    by.insert(0, HOUSE.to_owned());
+                    house = true;
+                }
+                if by.len() != 1 + usize::from(house) {
+                    let hint = "name one column in `by`";
+                    return Err(declared.at("by").stop("a configuration value holds for a month", hint));
+                }
+                Target::Config { table: table.to_owned(), key: key.to_owned() }
+            }
             None => {
                 let other = declared.side("equals", "RentConfig[el]")?;
                 let columns = declared.list("equals_by")?;
-                let columns = if columns.is_empty() { by.clone() } else { columns };
+                let mut columns = if columns.is_empty() { by.clone() } else { columns };
+                if declared.by_house(&[&of.table, &other.table]) && !by.iter().chain(&columns).any(|column| column == HOUSE) {
+                    by.insert(0, HOUSE.to_owned());
+                    columns.insert(0, HOUSE.to_owned());
+                    house = true;
+                }
                 if columns.len() != by.len() {
                     return Err(declared.at("equals_by").stop("`equals_by` has not as many columns as `by`", "name one for each"));
                 }
@@ -85,12 +104,19 @@ impl Sum {
             template: declared.check(),
             of,
             by,
+            house,
             target,
             raw: Default::default(),
             actual: BTreeMap::new(),
             expected: BTreeMap::new(),
             unreadable: None,
         })
+    }
+
+    /// The group, the value, and the key.
+    fn config_columns(&self) -> Vec<String> {
+        let house = self.house.then_some(HOUSE);
+        house.into_iter().chain(["period", "value", "key"]).map(str::to_owned).collect()
     }
 
     fn expected_table(&self) -> &str {
@@ -116,7 +142,7 @@ impl Rule for Sum {
     fn needs(&self) -> Vec<Need> {
         let actual = Need { table: self.of.table.clone(), columns: self.by.iter().chain([&self.of.column]).cloned().collect() };
         let expected = match &self.target {
-            Target::Config { table, .. } => Need { table: table.clone(), columns: ["period", "value", "key"].map(str::to_owned).to_vec() },
+            Target::Config { table, .. } => Need { table: table.clone(), columns: self.config_columns() },
             Target::Column(side, by) => Need { table: side.table.clone(), columns: by.iter().chain([&side.column]).cloned().collect() },
         };
         vec![actual, expected]
@@ -125,7 +151,7 @@ impl Rule for Sum {
     fn row(&mut self, need: usize, row: &Cells<'_>) {
         let groups = self.by.len();
         if let (1, Target::Config { key, .. }) = (need, &self.target)
-            && row.get(2) != Some(key)
+            && row.get(groups + 1) != Some(key)
         {
             return;
         }
@@ -241,16 +267,19 @@ impl Sum {
             let amount = |o: &Operand| Some((spoken(o), exact_decimal(&o.value)?));
             if total.count > OPERANDS { Vec::new() } else { total.operands.iter().filter_map(amount).collect() }
         }
-        let beside = |by: i64| Month::parse(group).map(|m| m.plus(by as i32).to_string());
+        // Behind the last comma, where there are houses.
+        let month = if self.house { group.rsplit_once(", ").map_or(group, |(_, month)| month) } else { group };
+        let house = &group[..group.len() - month.len()];
+        let beside = |by: i64| Month::parse(month).map(|m| format!("{house}{}", m.plus(by as i32)));
         let near = [beside(-1), beside(1)].into_iter().flatten();
         let (items, mut missing, mut periods) = (named(one), Vec::new(), Vec::new());
         for month in near {
             missing.extend(self.actual.get(&month).map(named).unwrap_or_default());
             periods.extend(self.expected.get(&month).and_then(|t| t.sum).map(|sum| (month, sum)));
         }
-        let versions: Vec<(Decimal, String)> = match (&self.target, Month::parse(group)) {
-            (Target::Config { key, .. }, Some(month)) => world.superseded.get(&(key.clone(), month)).cloned().unwrap_or_default(),
-            _ => Vec::new(),
+        let versions: Vec<(Decimal, String)> = match &self.target {
+            Target::Config { key, .. } => world.superseded.get(&(key.clone(), group.to_owned())).cloned().unwrap_or_default(),
+            Target::Column(..) => Vec::new(),
         };
         let _ = other;
         let grounds = Grounds {

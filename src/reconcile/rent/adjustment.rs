@@ -10,7 +10,7 @@ pub(super) fn adjustments(calculations: &[Calculation<'_>], people: &People) -> 
     let mut findings = Vec::new();
     for calculation in calculations.iter().filter(|c| c.standing == Standing::Current) {
         for roommate in &calculation.rent.roommates {
-            let listed = people.by_name(&roommate.name).and_then(|p| p.tenant.room_adjustment);
+            let listed = people.by_name(calculation.house, &roommate.name).and_then(|p| p.tenant.room_adjustment);
             let (Some(stated), Some(listed)) = (roommate.room_adjustment, listed) else { continue };
             if stated.0 == listed.0 {
                 continue;
@@ -35,7 +35,7 @@ mod tests {
     fn only_two_statements_can_differ() {
         let people = |adjustment: Option<i64>| {
             let room_adjustment = adjustment.map(|a| Money(a.into()));
-            let tenant = Tenant { id: None, name: "Adam".into(), email: None, start: None, departure: None, room_adjustment };
+            let tenant = Tenant { id: None, name: "Adam".into(), email: None, start: None, departure: None, room_adjustment, house: None };
             People::of([Person { id: "a".into(), tenant }])
         };
         let rent = rent("2025-02", None, &[], &[("Adam", "", "-1400", "4526")]);

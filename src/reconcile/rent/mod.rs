@@ -108,7 +108,7 @@ pub(super) mod samples {
 
     pub(crate) fn calculation<'a>(path: &'a str, rent: &'a RentCalculation, standing: Standing) -> Calculation<'a> {
         let latest = standing == Standing::Current;
-        Calculation { file: 0, source: 0, family: 0, path, rent, standing, latest }
+        Calculation { file: 0, source: 0, house: None, family: 0, path, rent, standing, latest }
     }
 }
 

@@ -4,23 +4,19 @@
 use super::{listed, month_in};
 use crate::assemble::{Calculation, Standing};
 use crate::evidence::Finding;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tieout_parsers::Month;
 
 /// How many files a message names.
 const NAMED: usize = 24;
 
-/// At most one finding a source about constants; about titles one for each direction, and one for each far off.
+/// At most one finding a source and house about constants; about titles one for each direction, and one for each far off.
 pub(super) fn months(calculations: &[Calculation<'_>]) -> Vec<Finding> {
-    let current: Vec<&Calculation<'_>> = calculations.iter().filter(|c| c.standing == Standing::Current).collect();
-    let sources: BTreeSet<usize> = current.iter().map(|c| c.source).collect();
-    let mut findings = Vec::new();
-    for source in sources {
-        let files: Vec<&Calculation<'_>> = current.iter().filter(|c| c.source == source).copied().collect();
-        findings.extend(mixed(&files));
-        findings.extend(titles(&files));
+    let mut archives: BTreeMap<(usize, Option<&str>), Vec<&Calculation<'_>>> = BTreeMap::new();
+    for calculation in calculations.iter().filter(|c| c.standing == Standing::Current) {
+        archives.entry((calculation.source, calculation.house)).or_default().push(calculation);
     }
-    findings
+    archives.into_iter().flat_map(|((_, house), files)| mixed(house, &files).into_iter().chain(titles(house, &files))).collect()
 }
 
 /// `n files (a, b and c)`.
@@ -29,14 +25,19 @@ fn counted(files: &[String]) -> String {
     format!("{} {noun} ({})", files.len(), listed(files, NAMED))
 }
 
-fn mixed(files: &[&Calculation<'_>]) -> Option<Finding> {
+/// Of which house something is said, where there are some.
+fn of(house: Option<&str>) -> String {
+    house.map_or(String::new(), |house| format!("{house}: "))
+}
+
+fn mixed(house: Option<&str>, files: &[&Calculation<'_>]) -> Option<Finding> {
     let (mut same, mut before, mut other) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let Some(config) = file.rent.config_month else { continue };
         match file.rent.label.until(config) {
-            0 => same.push(file.name().to_owned()),
-            -1 => before.push(file.name().to_owned()),
-            _ => other.push(format!("{}: {config}", file.name())),
+            0 => same.push(file.file_name().to_owned()),
+            -1 => before.push(file.file_name().to_owned()),
+            _ => other.push(format!("{}: {config}", file.file_name())),
         }
     }
     let mut kinds: Vec<String> = Vec::new();
@@ -52,12 +53,12 @@ fn mixed(files: &[&Calculation<'_>]) -> Option<Finding> {
     if kinds.len() < 2 && other.is_empty() {
         return None;
     }
-    let message = format!("constants.month is {}", listed(&kinds, kinds.len()));
+    let message = format!("{}constants.month is {}", of(house), listed(&kinds, kinds.len()));
     let hint = "names mean the month whose costs are shared in some files, the month of the rent in others: choose `period` of the source with both in view";
     Some(Finding::warning("mixed-months", message, hint))
 }
 
-fn titles(files: &[&Calculation<'_>]) -> Vec<Finding> {
+fn titles(house: Option<&str>, files: &[&Calculation<'_>]) -> Vec<Finding> {
     let mut beside: BTreeMap<i32, Vec<&Calculation<'_>>> = BTreeMap::new();
     let mut findings = Vec::new();
     let one = |file: &Calculation<'_>, month: Month, hint: &str| {
@@ -79,9 +80,9 @@ fn titles(files: &[&Calculation<'_>]) -> Vec<Finding> {
             findings.push(one(only, only.rent.label.plus(off), hint));
             continue;
         }
-        let names: Vec<String> = files.iter().map(|f| format!("{}: “{}”", f.name(), title(f))).collect();
+        let names: Vec<String> = files.iter().map(|f| format!("{}: “{}”", f.file_name(), title(f))).collect();
         let side = if off > 0 { "after" } else { "before" };
-        let message = format!("the title says the month {side} the name's in {}", counted(&names));
+        let message = format!("{}the title says the month {side} the name's in {}", of(house), counted(&names));
         findings.push(Finding::warning("title-differs", message, hint));
     }
     findings

@@ -35,7 +35,7 @@ fn stays<'a>(calculation: &Calculation<'a>, people: &'a People) -> Vec<Stay<'a>>
     let rent = calculation.rent;
     let stay = |name: &str| {
         let roommate = rent.roommate(name);
-        Some(Stay { tenant: &people.by_name(name)?.tenant, roommate, days: roommate.and_then(|r| r.days) })
+        Some(Stay { tenant: &people.by_name(calculation.house, name)?.tenant, roommate, days: roommate.and_then(|r| r.days) })
     };
     rent.shares.iter().filter_map(|share| stay(&share.name)).collect()
 }
@@ -170,7 +170,15 @@ mod tests {
 
     fn tenant(name: &str, start: &str, departure: &str) -> Tenant {
         let date = |text: &str| Some(text).filter(|t| !t.is_empty()).map(|t| t.parse().unwrap());
-        Tenant { id: None, name: name.to_owned(), email: None, start: date(start), departure: date(departure), room_adjustment: None }
+        Tenant {
+            id: None,
+            name: name.to_owned(),
+            email: None,
+            start: date(start),
+            departure: date(departure),
+            room_adjustment: None,
+            house: None,
+        }
     }
 
     fn said(rent: &RentCalculation, tenants: &[Tenant]) -> Vec<(Status, String)> {

@@ -22,7 +22,7 @@ pub(super) fn supersession(calculations: &[Calculation<'_>], paths: &[&str], ref
         families.entry(calculation.family).or_default().push(calculation);
     }
     let mut families: Vec<Vec<&Calculation<'_>>> = families.into_values().collect();
-    families.sort_by_key(|versions| (versions[0].source, versions[0].rent.label));
+    families.sort_by_key(|versions| (versions[0].source, versions[0].house, versions[0].rent.label));
     let (mut checks, mut findings) = (Vec::new(), Vec::new());
     for mut versions in families {
         versions.sort_by_key(|c| std::cmp::Reverse(c.rent.version));
@@ -30,7 +30,7 @@ pub(super) fn supersession(calculations: &[Calculation<'_>], paths: &[&str], ref
         let Some((counts, before)) = versions.split_first() else { continue };
         if let Some(unread) = highest_of_month(counts, &refused).filter(|v| *v > counts.rent.version) {
             let why = format!("not run: version {unread} could not be read, so it is unknown what counts");
-            let check = Check::new("supersession", counts.rent.label.to_string(), Severity::Info);
+            let check = Check::new("supersession", counts.month(), Severity::Info);
             checks.push(Check { explanation: Some(why), ..check });
             continue;
         }
@@ -50,7 +50,7 @@ fn sum(rent: &RentCalculation) -> Decimal {
 /// The total that counts against the total of the version before it. A difference is no fault: that the highest version
 /// counts is a rule, and it is the rule that explains it.
 fn compared(counts: &Calculation<'_>, before: &Calculation<'_>) -> Check {
-    let mut check = Check::new("supersession", counts.rent.label.to_string(), Severity::Info);
+    let mut check = Check::new("supersession", counts.month(), Severity::Info);
     let (expected, actual) = (sum(counts.rent), sum(before.rent));
     check.expected = Some(figure(expected));
     check.actual = Some(figure(actual));
