@@ -168,7 +168,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
     }
     let id = store.next_run_id()?;
     outcome.run.id = Some(id);
-    let last = past::look_up(outcome, &mut store).filter(|last| last.state.is_some());
+    let last = past::look_up(outcome, &mut store).filter(|last| last.run.state.is_some());
     let folder = report::claim_folder(request.report.as_deref(), &job.name, id)?;
     outcome.report = Some(report::report_file(&folder).display().to_string());
     let result = if ready && hooks::before(request, outcome) {

@@ -44,7 +44,7 @@ pub(super) fn stands(
     last: Option<Outcome>,
 ) -> Result<bool> {
     let Some(mut last) = last.filter(|_| !request.guard.reread && request.guard.plan.is_none()) else { return Ok(false) };
-    let Some(state) = last.state.take() else { return Ok(false) };
+    let Some(state) = last.run.state.take() else { return Ok(false) };
     if last.exit_code != 0 || inputs(request, files, steps).as_ref() != Some(&state.inputs) {
         return Ok(false);
     }
@@ -142,7 +142,7 @@ fn take_over(outcome: &mut Outcome, mut last: Outcome, state: State) {
     outcome.findings.push(Finding::new(Severity::Info, Subject::Check, CODE, message, hint));
     (outcome.sources, outcome.migrations, outcome.tables) = (last.sources, last.migrations, last.tables);
     (outcome.checks, outcome.passed_on, outcome.assumptions) = (last.checks, last.passed_on, last.assumptions);
-    outcome.state = Some(state);
+    outcome.run.state = Some(state);
     outcome.judge();
     debug_assert_eq!(outcome.run.status, RunStatus::Unchanged);
 }

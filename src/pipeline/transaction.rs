@@ -65,7 +65,7 @@ fn settle(
     if unguarded && outcome.run.status == RunStatus::Committed {
         return Ok(End::Unguarded);
     }
-    outcome.state = still::state(request, store, outcome, archive.files, steps)?;
+    outcome.run.state = still::state(request, store, outcome, archive.files, steps)?;
     outcome.run.finished_at = now();
     record(outcome, store)?;
     store.commit()?;

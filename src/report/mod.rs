@@ -114,9 +114,6 @@ pub struct Outcome {
     /// The digest of what the user's tables hold afterwards, where only the backup leads back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sha256: Option<String>,
-    /// What it left, where the next run may take its word for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
     /// The report for people; `None` when none could be written.
     pub report: Option<String>,
     /// The exit code of the process.
@@ -208,6 +205,7 @@ impl Outcome {
             who: crate::store::who(),
             previous: None,
             digest: None,
+            state: None,
         };
         Outcome {
             run,
@@ -231,7 +229,6 @@ impl Outcome {
             rehearsal: None,
             looked_again: None,
             state_sha256: None,
-            state: None,
             report: None,
             exit_code: 0,
         }

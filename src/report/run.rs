@@ -1,5 +1,6 @@
 //! The identity of a run, and how it ended.
 
+use super::State;
 use serde::{Deserialize, Serialize};
 
 /// Who, what, when.
@@ -37,6 +38,9 @@ pub struct RunInfo {
     /// See above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// What it left, where the next run may take its word for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 /// How a run ended.
