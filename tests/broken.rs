@@ -83,6 +83,7 @@ const NO_CODES: &[&str] = &[
     "verify-full",
     "outside-transaction",
     "yyyy-mm-dd",
+    "way-back",
 ];
 
 /// Whether a word is the id of a part of the page.

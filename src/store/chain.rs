@@ -99,8 +99,11 @@ impl Store {
         let digest = digest.finish();
         let mut marks = marks.into_inner().map_err(|e| unkept(e.into_error()))?;
         marks.rewind().map_err(unkept)?;
-        // Somebody may have taken away a run with this number.
-        self.change("DELETE FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)", &[Some(&id)])?;
+        let sealed = "FROM tieout_seal WHERE run_id = CAST($1 AS BIGINT)";
+        if !self.select(&["1"], &format!("{sealed} LIMIT 1"), &[Some(&id)])?.is_empty() {
+            // Somebody took away a run with this number.
+            self.change(&format!("DELETE {sealed}"), &[Some(&id)])?;
+        }
         let mut marks = BufReader::new(marks).lines();
         for n in 0.. {
             let part: Vec<String> = marks.by_ref().take(MARKS).collect::<std::io::Result<_>>().map_err(unkept)?;
