@@ -51,6 +51,7 @@ on_both! {
 
 /// Words with hyphens in the source that are no codes.
 const NO_CODES: &[&str] = &[
+    "way-back",
     "utf-8",
     "windows-1252",
     "latin-1",
