@@ -125,6 +125,8 @@ fn take_over(outcome: &mut Outcome, mut last: Outcome, state: State) {
     let (by, parameters) = (std::mem::take(&mut account.by), std::mem::take(&mut account.parameters));
     *account = last.account;
     (account.by, account.parameters, account.changes) = (by, parameters, crate::report::Changes::default());
+    // It is drawn of what the run wrote.
+    (account.sample.of, account.sample.rows) = (0, Vec::new());
     for total in &mut account.controls {
         total.opening.clone_from(&total.closing);
         let zero = total.closing.as_ref().map(|_| "0".to_owned());
