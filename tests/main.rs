@@ -15,6 +15,7 @@ mod foreign;
 mod hooks;
 mod house;
 mod houses;
+mod houses_said;
 mod init;
 mod migrate;
 mod migrations_page;
