@@ -186,8 +186,9 @@ fn busy(env: &TestEnv) {
     let copies: Vec<String> = std::thread::scope(|scope| {
         scope.spawn(|| {
             let next = if env.database.kind == Kind::Postgres { "SELECT nextval('s');" } else { "" };
-            let sql = format!("BEGIN; {next} INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); COMMIT");
-            let sql = if next.is_empty() { format!("PRAGMA busy_timeout = 20000; {sql}") } else { sql };
+            // A transaction that only becomes a writing one when somebody else already writes is refused by SQLite without patience.
+            let begin = if next.is_empty() { "PRAGMA busy_timeout = 20000; BEGIN IMMEDIATE" } else { "BEGIN" };
+            let sql = format!("{begin}; {next} INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); COMMIT");
             while !stop.load(Ordering::Relaxed) {
                 env.database.execute(&sql);
                 written.fetch_add(1, Ordering::Relaxed);
