@@ -135,7 +135,7 @@ fn a_writer_of_the_app_is_waited_for_and_then_said_to_be_there() {
     let before = env.database.dump();
     let app =
         env.database.hold("SET application_name = 'the app'; BEGIN; UPDATE \"ElectricityBill\" SET amount = 1 WHERE provider = 'fortum'");
-    let run = env.run_job(&[]).expect_code(4);
+    let run = env.run_job(&["--reread"]).expect_code(4);
     let warning = finding(&run.json(), "in-use")["message"].as_str().unwrap().to_owned();
     let pid = env.database.value("SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' AND relation = '\"ElectricityBill\"'::regclass");
     assert!(

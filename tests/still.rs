@@ -84,6 +84,17 @@ on_both! {
         run(env, &["import", "rent"], 3);
     }
 
+    fn a_schema_that_was_changed_is_seen(env) {
+        env.copy_fixture("rent");
+        run(env, &["run", "rent"], 0);
+        assert!(taken_over(&run(env, &["run", "rent"], 0)));
+        env.database.execute("DROP INDEX \"ElectricityBill_provider_billDate_key\"");
+        assert!(!taken_over(&run(env, &["run", "rent"], 0)));
+        assert!(taken_over(&run(env, &["run", "rent"], 0)));
+        env.database.execute("DELETE FROM tieout_migration WHERE name LIKE '%natural_keys'");
+        assert!(!taken_over(&env.tieout(&["run", "rent", "--database", &env.database.url(), "--json"]).json()));
+    }
+
     fn a_digest_of_every_row_is_taken_whatever_is_in_it(env) {
         let types = if env.database.url().starts_with("sqlite") { "a, b" } else { "a text, b text" };
         env.database.execute(&format!("CREATE TABLE t (id text PRIMARY KEY, {types}); INSERT INTO t (id, a, b) VALUES ('9', '1', '23'), ('8', NULL, '')"));

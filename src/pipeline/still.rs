@@ -31,7 +31,8 @@ pub(super) fn state(
         return Ok(None);
     }
     let Some(tables) = tables(request, store, outcome)? else { return Ok(None) };
-    Ok(inputs(request, files, steps).map(|inputs| State { inputs, tables }))
+    let shapes = shapes(store, &tables)?;
+    Ok(inputs(request, files, steps).map(|inputs| State { inputs, shapes, tables }))
 }
 
 /// Whether nothing has moved since the job's last run, `last`. Then the run is done, and recorded.
@@ -46,6 +47,12 @@ pub(super) fn stands(
     let Some(mut last) = last.filter(|_| !request.guard.reread && request.guard.plan.is_none()) else { return Ok(false) };
     let Some(state) = last.run.state.take() else { return Ok(false) };
     if last.exit_code != 0 || inputs(request, files, steps).as_ref() != Some(&state.inputs) {
+        return Ok(false);
+    }
+    // A step may have been taken back by another command.
+    let recorded = store.recorded_steps(&request.job.name)?;
+    let stands = |step: &Step| recorded.iter().any(|r| r.kind != "begun" && (&r.name, &r.sha256) == (&step.name, &step.sha256));
+    if !steps.iter().all(stands) {
         return Ok(false);
     }
     store.begin()?;
@@ -72,7 +79,12 @@ fn same(store: &mut Store, state: &State) -> Result<bool> {
             return Ok(false);
         }
     }
-    Ok(true)
+    Ok(shapes(store, &state.tables)? == state.shapes)
+}
+
+fn shapes(store: &mut Store, tables: &BTreeMap<String, Content>) -> Result<String> {
+    let shapes = tables.keys().map(|table| store.table_shape(table)).collect::<Result<Vec<_>>>()?;
+    Ok(sha256(json!(shapes).to_string()))
 }
 
 /// Everything that a run's findings depend on outside the database; `None` where that cannot be known.
@@ -105,7 +117,7 @@ fn tables(request: &Request<'_>, store: &mut Store, outcome: &Outcome) -> Result
             found.insert(table, content);
         }
     }
-    Ok(Some(found))
+    Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
 /// Makes the outcome that of `last`, as a run that wrote nothing.

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct State {
     /// SHA-256 over program, job, files and schema steps.
     pub inputs: String,
+    /// SHA-256 over columns and keys of these tables.
+    pub shapes: String,
     /// What the tables held that it loaded or looked at.
     pub tables: BTreeMap<String, Content>,
 }
