@@ -3,7 +3,7 @@
 CARGO_TARGET_DIR ?= target
 FUZZ_SECONDS ?= 20
 
-.PHONY: help demo test report-check bless mutation lint fuzz clean
+.PHONY: help demo test report-check bless mutation bench bench-quick bench-micro lint fuzz clean
 
 help:
 	@echo 'make demo   build, and run the main job on fixtures/rent'
@@ -11,6 +11,9 @@ help:
 	@echo 'make report-check  a report of 100,000 rows in a browser and in LibreOffice, installing it when missing'
 	@echo 'make bless  rewrite the expected outputs of the tests'
 	@echo 'make mutation  plant random faults and write docs/mutation.md; SEED=2 FAULTS=1000 for others'
+	@echo 'make bench  tieout beside other loaders on the same files, a million bills and 100,000 JSON files; half an hour'
+	@echo 'make bench-quick  the same with small sizes, for every day'
+	@echo 'make bench-micro  parse, assemble and reconcile alone'
 	@echo 'make lint   format, clippy and documentation, warnings refused'
 	@echo 'make fuzz   run every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)) each, installing cargo-fuzz when missing'
 	@echo 'make clean  remove what was built'
@@ -34,6 +37,16 @@ bless:
 # What was planted, and what became of it, is printed; as JSON it goes into a file beside what was built.
 mutation:
 	SEED=$(SEED) FAULTS=$(FAULTS) MUTATION_JSON=$(CARGO_TARGET_DIR)/mutation.json cargo test --quiet --locked --test mutation
+
+# What it measures and with whom is in benches/run.py; what it measured is in bench.json beside what was built.
+bench:
+	python3 benches/run.py $(BENCH)
+
+bench-quick:
+	python3 benches/run.py --quick $(BENCH)
+
+bench-micro:
+	cargo bench --locked --package tieout-bench --bench micro
 
 lint:
 	cargo fmt --all --check

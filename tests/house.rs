@@ -33,8 +33,9 @@ const ORDER: [&str; 25] = [
 
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files =
-        ["src", "parsers/src", "tests", "fuzz/src", "fuzz/fuzz_targets"].into_iter().flat_map(|dir| walkdir::WalkDir::new(root.join(dir)));
+    let files = ["src", "parsers/src", "tests", "fuzz/src", "fuzz/fuzz_targets", "benches"]
+        .into_iter()
+        .flat_map(|dir| walkdir::WalkDir::new(root.join(dir)));
     let files = files.map(|e| e.unwrap().into_path()).filter(|p| p.extension().is_some_and(|e| e == "rs"));
     let read: Vec<_> = files.map(|p| (p.strip_prefix(root).unwrap().to_owned(), std::fs::read_to_string(&p).unwrap())).collect();
     assert!(read.len() > 40, "the walk found too little");
