@@ -29,7 +29,7 @@ import table
 import tools
 
 FULL = {"bills": 1_000_000, "houses": 100, "files": 1000, "rounds": 5}
-QUICK = {"bills": 50_000, "houses": 20, "files": 100, "rounds": 3}
+QUICK = {"bills": 50_000, "houses": 20, "files": 100, "rounds": 2}
 # What is measured of each work and database; the first is the limit that ratios are of.
 CONTESTANTS = {
     ("bills", "postgres"): ["psql_upsert", "psql_copy", "tieout", "python_postgres", "duckdb_postgres"],
@@ -50,7 +50,7 @@ class Bench:
         self.plain = options.plain or not houses.is_dir()
         rent = tools.ROOT / "fixtures/rent/migrations"
         self.migrations = {"bills": rent, "shares": rent if self.plain else houses}
-        self.target = Path(os.environ.get("CARGO_TARGET_DIR", tools.ROOT / "target"))
+        self.target = Path(os.environ.get("CARGO_TARGET_DIR", tools.ROOT / "target")).resolve()
         self.built = tools.build()
         self.python, self.missing = tools.python(self.target)
         self.missing |= {p: "not installed" for p in ("psql", "sqlite3") if not shutil.which(p)}
@@ -67,7 +67,7 @@ class Bench:
         for corrected in (False, True):
             made = self.folder / (name + "-corrected" * corrected)
             words = [f"{k}={v}" for k, v in sizes.items()] + of + ["corrected=1"] * corrected
-            tools.timed([self.built["data"], made, "seed=1", *words])
+            tools.timed([self.built["data"], made, "seed=1", *words], self.folder)
             for work, job in JOBS.items():
                 if (made / job).is_dir():
                     shutil.copytree(self.migrations[work], made / job / "migrations")
@@ -121,7 +121,7 @@ class Bench:
                 self.cluster.ask(self.cluster.url("postgres"), "CHECKPOINT")
             files = corrected if phase == "corrected" else archive
             words, text = self.command(contestant, work, files, url)
-            figures = tools.timed(words, text, self.folder / "log")
+            figures = tools.timed(words, self.folder, text)
             rows = self.check(work, kind, files, url)
             of = {"work": work, "database": kind, "contestant": contestant, "phase": phase, "round": round, "rows": rows}
             self.measured.append(of | figures)
@@ -178,7 +178,7 @@ class Bench:
                    "--report", demo / "report"]
             demo.mkdir()
             for name, words in (("demo", run), ("help", [self.built["tieout"], "--help"])):
-                figures = tools.timed(words)
+                figures = tools.timed(words, self.folder)
                 of = {"work": name, "database": "sqlite", "contestant": "tieout", "phase": "first", "round": round + 1, "rows": 0}
                 self.measured.append(of | figures)
 

@@ -94,12 +94,14 @@ class Cluster:
         self.own("pg_ctl", "stop", "--wait", "--mode=immediate")
 
 
-def timed(words, text=None, log=None):
-    """Runs a process to its end: seconds, and the most memory that it (not a server) had, in MB."""
+def timed(words, folder, text=None):
+    """Runs a process in a folder (where backups go) to its end: seconds, and the most memory that it (not a server) had, in MB."""
     os.sync()
-    with open(log or os.devnull, "ab") as out:
+    log = folder / "log"
+    with open(log, "wb") as out:
         begin = time.monotonic()
-        process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE if text else subprocess.DEVNULL, stdout=out, stderr=out)
+        process = subprocess.Popen([str(w) for w in words], cwd=folder, stdout=out, stderr=out,
+                                   stdin=subprocess.PIPE if text else subprocess.DEVNULL)
         if text:
             process.stdin.write(text.encode())
             process.stdin.close()
@@ -107,7 +109,7 @@ def timed(words, text=None, log=None):
         seconds = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        tail = Path(log).read_text(errors="replace")[-2000:] if log else ""
+        tail = log.read_text(errors="replace")[-2000:]
         raise Failed(f"{words[0]} gave {process.returncode}: {' '.join(map(str, words))}\n{tail}")
     return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1024}
 
