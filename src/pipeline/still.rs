@@ -11,7 +11,7 @@ use crate::migrate::Step;
 use crate::report::{Outcome, RunStatus, State, now};
 use crate::store::{Content, Store};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is said of a run that took the last one's word.
 const CODE: &str = "nothing-moved";
@@ -107,15 +107,14 @@ fn tables(request: &Request<'_>, store: &mut Store, outcome: &Outcome) -> Result
         return Ok(None);
     }
     let needed = rules.iter().flat_map(|rule| rule.needs()).map(|need| need.table);
+    let names: BTreeSet<String> = outcome.tables.keys().cloned().chain(needed).collect();
     let mut found = BTreeMap::new();
-    for table in outcome.tables.keys().cloned().chain(needed) {
-        if !found.contains_key(&table) {
-            if !store.has_table(&table)? {
-                return Ok(None);
-            }
-            let content = store.content_of(&table)?;
-            found.insert(table, content);
+    for table in names {
+        if !store.has_table(&table)? {
+            return Ok(None);
         }
+        let content = store.content_of(&table)?;
+        found.insert(table, content);
     }
     Ok(Some(found).filter(|found| !found.is_empty()))
 }
