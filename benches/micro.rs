@@ -18,7 +18,7 @@ fn main() {
 struct Unwatched;
 
 impl Watch for Unwatched {
-    fn file(&self) {}
+    fn file(&self, _: u64) {}
 
     fn go_on(&self) -> tieout::error::Result<()> {
         Ok(())

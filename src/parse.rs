@@ -53,8 +53,8 @@ fn can_wait(record: &Located<Record>) -> bool {
 
 /// Told about the reading, and asked whether it may go on.
 pub trait Watch: Sync {
-    /// A file is read.
-    fn file(&self);
+    /// A file of so many bytes is read.
+    fn file(&self, bytes: u64);
     /// Whether the reading may go on.
     fn go_on(&self) -> Result<()>;
 }
@@ -65,7 +65,7 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
     let read = files.par_iter().map(|file| {
         watch.go_on()?;
         if file.excluded.is_some() {
-            watch.file();
+            watch.file(file.size);
             return Ok(None);
         }
         let mut read = FileRead::default();
@@ -80,7 +80,7 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
             (read.rows, read.waiting, read.again) = (0, 0, None);
             read.parsed.records.clear();
         }
-        watch.file();
+        watch.file(file.size);
         Ok(Some(read))
     });
     read.collect()

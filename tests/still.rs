@@ -84,6 +84,13 @@ on_both! {
         run(env, &["import", "rent"], 3);
     }
 
+    fn what_is_in_quarantine_is_read_again(env) {
+        crate::quarantine::job(env);
+        run(env, &["run", "bank"], 0);
+        let again = run(env, &["run", "bank"], 0);
+        assert!(!taken_over(&again) && again["account"]["rejects"]["count"] != 0, "{}", again["account"]["rejects"]);
+    }
+
     fn a_schema_that_was_changed_is_seen(env) {
         env.copy_fixture("rent");
         run(env, &["run", "rent"], 0);

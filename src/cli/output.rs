@@ -131,7 +131,26 @@ pub(super) struct Bar(ProgressBar);
 
 impl Progress for Bar {
     fn phase(&self, name: &str, parts: usize) {
-        let template = if parts > 0 { "{msg} {wide_bar} {pos}/{len} {eta}" } else { "{spinner} {msg} {elapsed}" };
+        self.begin(name, parts as u64, "{human_pos}/{human_len}");
+    }
+
+    fn bytes(&self, name: &str, bytes: u64) {
+        self.begin(name, bytes, "{bytes}/{total_bytes}");
+    }
+
+    fn done_of(&self, parts: u64) {
+        self.0.inc(parts);
+    }
+
+    fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Bar {
+    fn begin(&self, name: &str, parts: u64, figures: &str) {
+        let template = format!("{{msg}} {{wide_bar}} {figures}, {{eta}} left");
+        let template = if parts > 0 { template.as_str() } else { "{spinner} {msg} {elapsed}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.0.set_style(style);
         }
@@ -139,18 +158,11 @@ impl Progress for Bar {
         self.0.set_position(0);
         match parts {
             0 => self.0.unset_length(),
-            parts => self.0.set_length(parts as u64),
+            parts => self.0.set_length(parts),
         }
+        self.0.reset_eta();
         if !self.0.is_hidden() {
             self.0.enable_steady_tick(Duration::from_millis(100));
         }
-    }
-
-    fn part(&self) {
-        self.0.inc(1);
-    }
-
-    fn done(&self) {
-        self.0.finish_and_clear();
     }
 }

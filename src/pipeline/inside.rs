@@ -150,6 +150,9 @@ fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
     outcome.findings.extend(findings);
 }
 
+/// After how many rows it is told how far the loading is.
+const TOLD: u64 = 1000;
+
 struct Loader<'a> {
     request: &'a Request<'a>,
     archive: Archive<'a>,
@@ -170,7 +173,14 @@ impl Loader<'_> {
             self.outcome.checks.push(Check { explanation: Some(why), ..Check::new("read-back", table.name.clone(), Severity::Error) });
             return Ok(());
         }
-        self.request.progress.phase(&format!("loading {}", table.name), 0);
+        self.request.progress.phase(&format!("loading {}", table.name), stated.iter().flatten().sum());
+        let mut count = 0;
+        let rows = rows.inspect(|_| {
+            count += 1;
+            if count % TOLD == 0 {
+                self.request.progress.done_of(TOLD);
+            }
+        });
         let paths: Vec<&str> = self.archive.files.iter().map(|f| f.path.as_str()).collect();
         let how = match self.request.command {
             Command::Import | Command::Replay(_) | Command::Reconcile => {

@@ -198,7 +198,7 @@ impl Schema<'_> {
     }
 
     fn take(&mut self, moved: Moved) {
-        moved.steps.iter().for_each(|_| self.request.progress.part());
+        self.request.progress.done_of(moved.steps.len() as u64);
         self.outcome.migrations.extend(moved.steps);
         self.outcome.checks.extend(moved.checks);
         self.outcome.findings.extend(moved.findings);

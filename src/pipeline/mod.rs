@@ -103,15 +103,17 @@ impl Command {
 pub trait Progress: Sync {
     /// A new phase with so many parts; 0 when unknown.
     fn phase(&self, name: &str, parts: usize);
-    /// A part is done.
-    fn part(&self);
+    /// A new phase that goes through so many bytes.
+    fn bytes(&self, name: &str, bytes: u64);
+    /// So many parts, or bytes, are done.
+    fn done_of(&self, parts: u64);
     /// The run is over.
     fn done(&self);
 }
 
 impl parse::Watch for Request<'_> {
-    fn file(&self) {
-        self.progress.part();
+    fn file(&self, bytes: u64) {
+        self.progress.done_of(bytes);
     }
 
     fn go_on(&self) -> Result<()> {
@@ -303,7 +305,7 @@ fn read_and_load(
 ) -> Result<()> {
     let job = request.job;
     let before = store.files_of_last_run(&job.name)?;
-    request.progress.phase("reading files", files.len());
+    request.progress.bytes("reading files", files.iter().map(|f| f.size).sum());
     let mut read = parse::parse(job, files, request)?;
     let (checks, rests) = quarantine::settle(job, files, &mut read)?;
     outcome.checks.extend(checks);

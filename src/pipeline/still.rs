@@ -27,7 +27,8 @@ pub(super) fn state(
 ) -> Result<Option<State>> {
     let moved = |f: &Finding| !matches!(f.subject, Subject::File | Subject::Check) || ["revision", "rehearsal"].contains(&&*f.code);
     let corrected = outcome.tables.values().any(|t| t.updated + t.deleted + t.rejected > 0);
-    if corrected || outcome.findings.iter().any(moved) || !matches!(request.command, Command::Run | Command::Import) {
+    let refused = outcome.sources.iter().any(|s| s.rejected > 0 || s.rest_sha256.is_some());
+    if corrected || refused || outcome.findings.iter().any(moved) || !matches!(request.command, Command::Run | Command::Import) {
         return Ok(None);
     }
     let Some(tables) = tables(request, store, outcome)? else { return Ok(None) };
