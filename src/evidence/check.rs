@@ -3,6 +3,8 @@
 use super::Severity;
 use crate::digest::sha256;
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::fmt;
 use tieout_parsers::Span;
 
@@ -235,5 +237,52 @@ impl Check {
     /// Whether the run must not commit because of it.
     pub fn fails(&self) -> bool {
         self.severity == Severity::Error && !self.status.passes()
+    }
+}
+/// Of how many checks of one name and status the figures are kept that they were computed from.
+const KEPT: usize = 1000;
+
+/// Forgets the figures of checks of which there are many alike: an archive of a hundred thousand calculations would not fit into
+/// memory with all of them, and each can be looked up where its check says.
+pub fn forget_figures(checks: &mut [Check]) {
+    crowd(checks, |check| check.operands = Vec::new());
+}
+
+/// How many checks have had their figures forgotten.
+pub fn without_figures(checks: &[Check]) -> usize {
+    let mut count = 0;
+    crowd(checks, |_| count += 1);
+    count
+}
+
+/// Gives the checks to `each` that come behind the first of their name and status.
+fn crowd<C: Borrow<Check>>(checks: impl IntoIterator<Item = C>, mut each: impl FnMut(C)) {
+    let mut seen: HashMap<(String, Status), usize> = HashMap::new();
+    for check in checks {
+        let of = check.borrow();
+        let n = seen.entry((of.name.clone(), of.status)).or_default();
+        *n += 1;
+        if *n > KEPT {
+            each(check);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_checks_alike_the_first_thousand_keep_their_figures() {
+        let check = |n: usize, status| {
+            let mut check = Check { status, ..Check::new("recompute", n.to_string(), Severity::Error) };
+            check.operands.push(Operand::new(Side::Actual, "share", "1"));
+            check
+        };
+        let mut checks: Vec<Check> = (0..1500).map(|n| check(n, if n == 1200 { Status::Difference } else { Status::Match })).collect();
+        forget_figures(&mut checks);
+        let kept: Vec<usize> = (0..1500).filter(|n| !checks[*n].operands.is_empty()).collect();
+        assert_eq!((kept.len(), kept[999], kept[1000]), (1001, 999, 1200), "one that does not hold is not lost among those that do");
+        assert_eq!(without_figures(&checks), 499);
     }
 }

@@ -6,7 +6,7 @@ use crate::assemble::{
     tenant_rows,
 };
 use crate::error::{Result, Stop};
-use crate::evidence::{Check, Severity, Status};
+use crate::evidence::{Check, Severity, Status, forget_figures};
 use crate::job::{Job, OnStale};
 use crate::load::{Files, Stages, Totals, compared, delete_stale, load};
 use crate::migrate::{self, Step};
@@ -94,6 +94,7 @@ pub(super) fn load_and_check(
     let found = checks::declared(job, store, &calculations, id)?;
     outcome.checks.extend(found);
     outcome.checks.extend(migrate::verify(store, steps)?);
+    forget_figures(&mut outcome.checks);
     checks::passed_on(job, outcome);
     gather(archive, Some(store), outcome, &calculations, stages)
 }
@@ -147,6 +148,7 @@ fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome)
 
 fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
     outcome.checks.extend(checks);
+    forget_figures(&mut outcome.checks);
     outcome.findings.extend(findings);
 }
 

@@ -7,7 +7,7 @@ use super::sample::{Sampled, sampled};
 use super::{Outcome, formulas};
 use crate::assemble::{Archive, Calculation, Standing, period_rule, tables};
 use crate::error::Result;
-use crate::evidence::{Finding, Severity};
+use crate::evidence::{Finding, Severity, without_figures};
 use crate::job::{Job, Source, Versions};
 use crate::load::Stages;
 use crate::parse;
@@ -270,6 +270,10 @@ fn limitations(outcome: &Outcome) -> Vec<String> {
         if n > 0 {
             said.push(format!("{n} {words}"));
         }
+    }
+    let forgotten = without_figures(&outcome.checks);
+    if forgotten > 0 {
+        said.push(format!("of {forgotten} comparisons, all like a thousand others that are shown, the figures that they were computed from are not kept here: they stand in the files"));
     }
     let left_out = outcome.sources.iter().filter(|s| s.status == "excluded").count();
     if left_out > 0 {
