@@ -84,14 +84,19 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Behind the last row that is whole: quotation marks before it are even, so that no field goes on.
-pub(crate) fn last_row_end(text: &str) -> Option<usize> {
+/// Behind the last row that is whole, where no field goes on. As the reader has it, a quotation mark opens a field only where the field
+/// begins, and two of them within are one that does not close it.
+pub(crate) fn last_row_end(text: &str, delimiter: u8) -> Option<usize> {
     let bytes = text.as_bytes();
     let sure = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let (mut quoted, mut end) = (false, None);
+    let (mut quoted, mut end, mut behind) = (false, None, 0);
     for at in memchr::memchr3_iter(b'"', b'\n', b'\r', sure) {
+        let begins = || at == 0 || [delimiter, b'\n', b'\r'].contains(&sure[at - 1]);
         match sure[at] {
-            b'"' => quoted = !quoted,
+            _ if at < behind => {}
+            b'"' if quoted && sure.get(at + 1) == Some(&b'"') => behind = at + 2,
+            b'"' if quoted => quoted = false,
+            b'"' => quoted = begins(),
             _ if !quoted => end = Some(at + 1),
             _ => {}
         }
@@ -168,4 +173,26 @@ fn field_offset(raw: &str, n: usize, delimiter: u8) -> usize {
         }
     }
     raw.trim_end_matches(['\n', '\r']).len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_row_end;
+
+    #[test]
+    fn a_row_ends_where_the_reader_ends_it() {
+        for (text, rows) in [
+            ("a;b\nc", "a;b\n"),
+            ("a;\"b\nc\";d\ne", "a;\"b\nc\";d\n"),
+            ("a;\"b\nc", ""),
+            ("5\" pipe\n2;\"b\nc\";d\ne", "5\" pipe\n2;\"b\nc\";d\n"),
+            ("5\" pipe\n2;\"b\nc", "5\" pipe\n"),
+            ("\"a\"\"\nb\"\nc", "\"a\"\"\nb\"\n"),
+            ("\"a\"b\"\nc", "\"a\"b\"\n"),
+            ("\"\"\na", "\"\"\n"),
+            ("a\r", ""),
+        ] {
+            assert_eq!(last_row_end(text, b';').map_or("", |end| &text[..end]), rows, "{text:?}");
+        }
+    }
 }

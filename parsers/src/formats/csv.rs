@@ -78,7 +78,7 @@ struct Known<'c> {
 
 impl Blocks for Known<'_> {
     fn cut(&mut self, text: &str) -> Option<usize> {
-        last_row_end(text)
+        last_row_end(text, self.delimiter)
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
@@ -118,7 +118,7 @@ struct Declared<'c> {
 
 impl Blocks for Declared<'_> {
     fn cut(&mut self, text: &str) -> Option<usize> {
-        last_row_end(text)
+        last_row_end(text, self.delimiter)
     }
 
     fn read(&mut self, text: &Text<'_>, _last: bool, out: &mut Parsed) -> ControlFlow<()> {
