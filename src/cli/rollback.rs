@@ -2,10 +2,11 @@
 
 use super::Global;
 use super::output::Output;
+use super::run::{in_words, report_named};
 use crate::error::Result;
 use crate::job;
 use crate::pipeline::{self, Rollback};
-use crate::report::{Outcome, text};
+use crate::report::Outcome;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -37,14 +38,10 @@ pub(super) fn rollback(args: &RollbackArgs, global: &Global, output: &Output) ->
         output.document(&outcome);
     } else if args.dry_run && outcome.exit_code == 0 {
         output.unless_quiet("nothing is against it, and nothing was done\n");
-    } else if outcome.exit_code != 0 {
-        output.result(&text(&outcome, output.style()));
     } else {
-        output.unless_quiet(&text(&outcome, output.style()));
+        in_words(&outcome, output);
     }
-    if let Some(report) = outcome.report.as_ref().filter(|_| !global.quiet) {
-        output.aside(&format!("\nreport: {report}\n"));
-    }
+    report_named(&outcome, global, output);
     outcome.exit_code
 }
 

@@ -93,15 +93,24 @@ pub(super) fn execute_job(job: &Job, command: Command, safety: &Safety, files: O
     } else if outcome.sources.is_empty() && outcome.migrations.is_empty() && outcome.exit_code != 0 {
         // Stopped before anything was read: there is nothing to report on, only a reason.
         outcome.findings.iter().for_each(|finding| output.error(&finding.message, &finding.hint));
-    } else if outcome.exit_code != 0 {
-        output.result(&text(&outcome, output.style()));
     } else {
-        output.unless_quiet(&text(&outcome, output.style()));
+        in_words(&outcome, output);
     }
+    report_named(&outcome, global, output);
+    outcome.exit_code
+}
+
+/// Prints an outcome as text, in any case when it is not good.
+pub(super) fn in_words(outcome: &Outcome, output: &Output) {
+    let words = text(outcome, output.style());
+    if outcome.exit_code == 0 { output.unless_quiet(&words) } else { output.result(&words) }
+}
+
+/// Says where the report is.
+pub(super) fn report_named(outcome: &Outcome, global: &Global, output: &Output) {
     if let Some(report) = outcome.report.as_ref().filter(|_| !global.quiet) {
         output.aside(&format!("\nreport: {report}\n"));
     }
-    outcome.exit_code
 }
 
 fn attempt(job: &Job, command: Command, safety: &Safety, form: Form, global: &Global, output: &Output) -> Result<Outcome> {
