@@ -8,6 +8,11 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     text(Sha256::digest(bytes))
 }
 
+/// The digest of texts one behind the other.
+pub fn sha256_bytes<'t>(texts: impl IntoIterator<Item = &'t str>) -> [u8; 32] {
+    texts.into_iter().fold(Sha256::new(), |hash, text| hash.chain_update(text)).finalize().into()
+}
+
 /// The first eight bytes of the digest as a number, for totals over many.
 pub fn sha256_number(bytes: impl AsRef<[u8]>) -> u64 {
     Sha256::digest(bytes).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use tieout_parsers::{Date, Decimal, Money, Month, Span, Timestamp, exact_decimal};
 use uuid::Uuid;
 
@@ -29,7 +30,8 @@ pub enum Kind {
 }
 
 /// What a column is to a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Part of the natural key.
     Key,
@@ -119,8 +121,8 @@ pub fn of_house(house: Option<&str>, what: &str) -> String {
 
 /// The id of a new row: the same for the same job, table and key, in either database and at every repetition.
 pub fn row_id(job: &str, table: &str, key: &str) -> String {
-    let space = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:tieout:row");
-    Uuid::new_v5(&space, format!("{job}\n{table}\n{key}").as_bytes()).to_string()
+    static SPACE: LazyLock<Uuid> = LazyLock::new(|| Uuid::new_v5(&Uuid::NAMESPACE_URL, b"urn:tieout:row"));
+    Uuid::new_v5(&SPACE, format!("{job}\n{table}\n{key}").as_bytes()).to_string()
 }
 
 /// Where a row came from.
@@ -141,6 +143,46 @@ pub struct Row {
     pub values: Vec<Option<String>>,
     /// Where it came from.
     pub origin: Origin,
+}
+
+/// The texts of one row as a database gives them, in one buffer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    text: String,
+    /// Where each column ends in `text`, and whether it is not NULL.
+    ends: Vec<(usize, bool)>,
+}
+
+impl Line {
+    /// Without columns, with room for so many.
+    pub fn of(columns: usize) -> Line {
+        Line { text: String::with_capacity(16 * columns), ends: Vec::with_capacity(columns) }
+    }
+
+    /// The text of a column; `None` for NULL.
+    pub fn get(&self, column: usize) -> Option<&str> {
+        let (end, there) = *self.ends.get(column)?;
+        let from = column.checked_sub(1).map_or(0, |before| self.ends[before].0);
+        if there { self.text.get(from..end) } else { None }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.ends.len()).map(|column| self.get(column))
+    }
+
+    /// Appends a column; `write` appends its text, unless it is NULL and gives `false`.
+    pub fn push<E>(&mut self, write: impl FnOnce(&mut String) -> Result<bool, E>) -> Result<(), E> {
+        let there = write(&mut self.text)?;
+        self.ends.push((self.text.len(), there));
+        Ok(())
+    }
+
+    /// Takes everything out.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
 }
 
 /// The canonical text of a typed value.

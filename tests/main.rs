@@ -22,6 +22,7 @@ mod migrations_page;
 mod mutation;
 mod outputs;
 mod own_files;
+mod packed;
 mod parse;
 mod phenomena;
 mod plan;

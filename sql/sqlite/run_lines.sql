@@ -11,7 +11,12 @@ SELECT json_array('written', table_name, columns, row_key, created, kinds) AS ro
 FROM tieout_written WHERE run_id = CAST($1 AS BIGINT) ORDER BY table_name;
 
 SELECT json_array('change', CAST(id AS TEXT), table_name, row_key, operation, before, after, CAST(file_id AS TEXT), CAST(line AS TEXT), CAST("column" AS TEXT), pointer, derived, CASE WHEN left_digest IS NOT NULL THEN lower(hex(left_digest)) END, row_before) AS row
-FROM tieout_change WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
+FROM tieout_change c WHERE run_id = CAST($1 AS BIGINT) AND NOT EXISTS (SELECT 1 FROM tieout_packed p
+WHERE p.run_id = c.run_id AND p.table_name = c.table_name AND c.id >= p.first_change AND c.id < p.first_change + p.rows) ORDER BY id;
+
+-- New rows that were packed when the run was sealed: their block is what is sealed, also when they are unpacked later.
+SELECT json_array('packed', CAST(id AS TEXT), table_name, CAST(first_change AS TEXT), CAST(rows AS TEXT), head, lower(hex(lines))) AS row
+FROM tieout_packed WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
 
 SELECT json_array('check', CAST(id AS TEXT), name, group_name, expected, actual, difference, status, severity, explanation) AS row
 FROM tieout_check WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;

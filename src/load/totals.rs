@@ -5,6 +5,7 @@ use crate::digest::sha256_number;
 use crate::error::Result;
 use crate::store::Store;
 use crate::table::{Canonical, Column, Kind, Role, Row, Table};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -60,14 +61,22 @@ impl Totals {
 
     /// Takes in a row, canonical or stored texts of its compared columns; gives its digest.
     pub(super) fn row<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<&'v str>)>) -> u64 {
+        self.texts(values.map(|(column, text)| (column, text.map(|t| Cow::Owned(column.kind.canonical(t))))))
+    }
+
+    /// The same of canonical texts.
+    pub(super) fn canonical_row<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<&'v str>)>) -> u64 {
+        self.texts(values.map(|(column, text)| (column, text.map(Cow::Borrowed))))
+    }
+
+    fn texts<'v>(&mut self, values: impl Iterator<Item = (&'v Column, Option<Cow<'v, str>>)>) -> u64 {
         let mut all = String::with_capacity(128);
         for (column, text) in values {
-            let text = text.map(|t| column.kind.canonical(t));
+            let text = text.as_deref();
             if column.kind == Kind::Number {
-                self.add(&column.name, text.as_deref());
+                self.add(&column.name, text);
             }
             // Lengths keep two columns apart, whatever stands in them.
-            let text = text.as_deref();
             let _ = match text {
                 Some(text) => writeln!(all, "{}:{}:{text}", column.name, text.len()),
                 None => writeln!(all, "{}:-:", column.name),
@@ -135,7 +144,7 @@ pub fn compared(store: &mut Store, table: &Table) -> Result<Totals> {
     let names: Vec<&str> = columns.iter().map(|c| &*c.name).collect();
     let mut totals = Totals::default();
     store.column_texts(&table.name, &names, |row| {
-        totals.row(columns.iter().copied().zip(row.iter().map(Option::as_deref)));
+        totals.row(columns.iter().copied().zip(row.iter()));
         Ok(())
     })?;
     Ok(totals)
@@ -151,8 +160,8 @@ pub fn whole<'c>(store: &mut Store, table: &str, columns: impl IntoIterator<Item
     let read: Vec<&str> = if columns.is_empty() { first.as_deref().into_iter().collect() } else { columns.clone() };
     store.column_texts(table, &read, |row| {
         totals.rows += 1;
-        for (column, text) in columns.iter().zip(&row) {
-            totals.add(column, text.as_deref());
+        for (column, text) in columns.iter().zip(row.iter()) {
+            totals.add(column, text);
         }
         Ok(())
     })?;

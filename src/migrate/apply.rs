@@ -85,7 +85,7 @@ pub(super) fn ask(store: &mut Store, name: &str, step: &str, script: &StepScript
         let asked = store.ask(&statement.sql, |row| {
             rows += 1;
             if operands.len() < SHOWN {
-                let words: Vec<String> = row.into_iter().map(|t| t.unwrap_or_else(|| "NULL".into())).collect();
+                let words: Vec<String> = row.iter().map(|t| t.unwrap_or("NULL").to_owned()).collect();
                 operands.push(Operand::new(Side::Actual, format!("row {rows}"), words.join(", ")));
             }
             Ok(())

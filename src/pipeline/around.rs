@@ -57,6 +57,7 @@ pub(super) fn guarded(
         end = transact(request, archive, store, outcome, steps, false)?;
     }
     if end == End::Committed && whole && outcome.run.status == RunStatus::Committed {
+        store.forget_pages()?;
         around.look_again(outcome);
         record_again(outcome, store);
     }

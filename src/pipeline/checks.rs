@@ -126,7 +126,7 @@ fn read(job: &Job, store: &mut Store, readings: BTreeMap<String, Reading>, rules
         store.column_texts(&name, &columns, |row| {
             for wish in &reading.wishes {
                 if let Some(rule) = &mut rules[wish.rule] {
-                    rule.row(wish.need, &Cells { row: &row, at: &wish.at, key: &key });
+                    rule.row(wish.need, &Cells { row, at: &wish.at, key: &key });
                 }
             }
             Ok(())
@@ -145,7 +145,7 @@ fn query(store: &mut Store, rules: &mut [Option<Box<dyn Rule>>], checks: &mut Ve
             Some("it has no query for this database".to_owned())
         } else {
             let asked = store.ask(&sql, |row| {
-                rule.row(0, &Cells { row: &row, at: &[], key: &[] });
+                rule.row(0, &Cells { row, at: &[], key: &[] });
                 Ok(())
             });
             asked.err().map(|stop| stop.message)

@@ -52,18 +52,20 @@ pub(super) fn load_and_check(
     let run = Run { id, job: &job.name, at: &at, files: &files, whole, dry, take_away };
     let mut loader = Loader { request, archive, run, outcome, loaded: Vec::new(), stages: Vec::new() };
     if archive.has(|r| matches!(r, Record::Tenant(_))) {
-        loader.load(store, &tables::tenant(job), &[], tenants.into_iter().map(Ok))?;
+        loader.load(store, &tables::tenant(job), (&[], tenants.len()), || tenants.iter().cloned().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::tenant(job))?;
     }
     if archive.has(|r| matches!(r, Record::Bill(_))) {
         let stated = archive.stated(None);
-        std::thread::scope(|scope| loader.load(store, &tables::electricity_bill(job), &stated, bill_rows(archive, scope)))?;
+        let expected = stated.iter().flatten().sum();
+        let table = tables::electricity_bill(job);
+        std::thread::scope(|scope| loader.load(store, &table, (&stated, expected), || bill_rows(archive, scope)))?;
     } else {
         loader.load_nothing(store, &tables::electricity_bill(job))?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &tables::ledger(job), &[], ledger.into_iter().map(Ok))?;
+        loader.load(store, &tables::ledger(job), (&[], assumed), || ledger.iter().cloned().map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     } else {
         loader.load_nothing(store, &tables::ledger(job))?;
@@ -71,14 +73,17 @@ pub(super) fn load_and_check(
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(job, store)?, &bill_sums(job, store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(job), &[], rows.into_iter().map(Ok))?;
+        loader.load(store, &tables::config(job), (&[], rows.len()), || rows.iter().cloned().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::config(job))?;
     }
     for (at, declared) in job.tables.iter().enumerate() {
         let created = !dry && store.ensure_table(declared)?;
         let stated = archive.stated(Some(at));
-        std::thread::scope(|scope| loader.load(store, &declared.table, &stated, assemble::declared_rows(archive, scope, at)))?;
+        let expected = stated.iter().flatten().sum();
+        std::thread::scope(|scope| {
+            loader.load(store, &declared.table, (&stated, expected), || assemble::declared_rows(archive, scope, at))
+        })?;
         if created {
             store.record_created(id, &declared.table.name)?;
         }
@@ -167,22 +172,32 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Loads a table; `stated` is how many rows of it each file states, and empty where rows are derived.
-    fn load(&mut self, store: &mut Store, table: &Table, stated: &[Option<usize>], rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
+    /// Loads a table; `stated` is how many rows of it each file states, and empty where rows are derived, `expected` about how many
+    /// come.
+    fn load<I: Iterator<Item = Result<Row>>>(
+        &mut self,
+        store: &mut Store,
+        table: &Table,
+        (stated, expected): (&[Option<usize>], usize),
+        rows: impl Fn() -> I,
+    ) -> Result<()> {
         self.request.check_interrupt()?;
         if self.run.dry && !store.has_table(&table.name)? {
             let why = format!("not run: the database has no table {}", table.name);
             self.outcome.checks.push(Check { explanation: Some(why), ..Check::new("read-back", table.name.clone(), Severity::Error) });
             return Ok(());
         }
-        self.request.progress.phase(&format!("loading {}", table.name), stated.iter().flatten().sum());
-        let mut count = 0;
-        let rows = rows.inspect(|_| {
-            count += 1;
-            if count % TOLD == 0 {
-                self.request.progress.done_of(TOLD);
-            }
-        });
+        self.request.progress.phase(&format!("loading {}", table.name), expected);
+        let progress = self.request.progress;
+        let rows = || {
+            let mut count = 0;
+            rows().inspect(move |_| {
+                count += 1;
+                if count % TOLD == 0 {
+                    progress.done_of(TOLD);
+                }
+            })
+        };
         let paths: Vec<&str> = self.archive.files.iter().map(|f| f.path.as_str()).collect();
         let how = match self.request.command {
             Command::Import | Command::Replay(_) | Command::Reconcile => {
@@ -193,7 +208,8 @@ impl Loader<'_> {
             }
         };
         let sound = !crate::parse::blocked(&self.outcome.findings) && self.outcome.findings.iter().all(|f| f.code != "ambiguous-row");
-        let loaded = load(store, table, rows, &self.run, Files { paths: &paths, stated, refusing: &self.archive.refusing() }, how, sound)?;
+        let loaded =
+            load(store, table, rows, &self.run, Files { paths: &paths, stated, refusing: &self.archive.refusing(), expected }, how, sound)?;
         self.outcome.tables.insert(table.name.to_string(), loaded.counts);
         self.outcome.checks.push(loaded.check);
         self.outcome.findings.extend(loaded.findings);
@@ -205,7 +221,7 @@ impl Loader<'_> {
     /// Loads nothing into a table that earlier runs filled and no file speaks of any more.
     fn load_nothing(&mut self, store: &mut Store, table: &Table) -> Result<()> {
         if self.run.whole && store.has_table(&table.name)? && store.filled_by(&table.name, self.run.job)? {
-            self.load(store, table, &[], std::iter::empty())?;
+            self.load(store, table, (&[], 0), std::iter::empty)?;
         }
         Ok(())
     }
@@ -271,7 +287,7 @@ fn existing_people(job: &Job, store: &mut Store) -> Result<Vec<Person>> {
     }
     let columns = with_house(job, store, "Tenant", &["id", "name", "startDate", "departureDate"])?;
     store.column_texts("Tenant", &columns, |row| {
-        let mut row = row.into_iter();
+        let mut row = row.iter().map(|text| text.map(str::to_owned));
         let mut take = || row.next().flatten();
         let date = |text: Option<String>| text.and_then(|t| Kind::Date.canonical(&t).parse().ok());
         let (id, name, start, departure) = (take().unwrap_or_default(), take().unwrap_or_default(), date(take()), date(take()));
@@ -296,14 +312,12 @@ fn existing_config(job: &Job, store: &mut Store) -> Result<BTreeMap<ConfigAt, Ex
     let ours = store.inserted_keys(&table.name)?;
     let columns = with_house(job, store, &table.name, &["key", "period", "value"])?;
     store.column_texts(&table.name, &columns, |row| {
-        if let [Some(key), period, Some(value), house @ ..] = row.as_slice()
-            && let Some(month) = month_of(period.as_deref())
-        {
-            let house = house.first().cloned().flatten();
-            let recorded: Vec<&str> = house.iter().map(String::as_str).chain([key.as_str()]).collect();
+        if let (Some(key), Some(month), Some(value)) = (row.get(0), month_of(row.get(1)), row.get(2)) {
+            let house = row.get(3).map(str::to_owned);
+            let recorded: Vec<&str> = house.iter().map(String::as_str).chain([key]).collect();
             let recorded = serde_json::to_string(&[recorded, vec![&month.canonical()]].concat()).unwrap_or_default();
-            let existing = Existing { value: value.clone(), ours: ours.contains(&recorded) };
-            found.insert(ConfigAt { house, key: key.clone(), month }, existing);
+            let existing = Existing { value: value.to_owned(), ours: ours.contains(&recorded) };
+            found.insert(ConfigAt { house, key: key.to_owned(), month }, existing);
         }
         Ok(())
     })?;
@@ -316,8 +330,8 @@ fn bill_sums(job: &Job, store: &mut Store) -> Result<BTreeMap<(Option<String>, M
     if store.has_table("ElectricityBill")? {
         let columns = with_house(job, store, "ElectricityBill", &["billPeriod", "amount"])?;
         store.column_texts("ElectricityBill", &columns, |row| {
-            if let (Some(month), Some(amount)) = (month_of(row[0].as_deref()), row[1].as_deref().and_then(exact_decimal)) {
-                let sum = sums.entry((row.get(2).cloned().flatten(), month)).or_default();
+            if let (Some(month), Some(amount)) = (month_of(row.get(0)), row.get(1).and_then(exact_decimal)) {
+                let sum = sums.entry((row.get(2).map(str::to_owned), month)).or_default();
                 *sum = sum.checked_add(amount).ok_or_else(|| {
                     Stop::database(format!("the bills of {month} have a sum with more digits than can be kept"), "look at their amounts")
                 })?;

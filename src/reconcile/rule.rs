@@ -4,7 +4,7 @@
 use crate::error::{Result, Stop};
 use crate::evidence::{Check, Operand, Severity};
 use crate::job::{At, DeclaredCheck, Setting, Value};
-use crate::table::{Kind as Holds, spoken_value};
+use crate::table::{Kind as Holds, Line, spoken_value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tieout_parsers::{Decimal, nearest};
@@ -21,7 +21,7 @@ pub struct Need {
 /// A row of a table that a rule reads.
 pub struct Cells<'r> {
     /// The texts of the row.
-    pub row: &'r [Option<String>],
+    pub row: &'r Line,
     /// Where in it each wanted column is.
     pub at: &'r [usize],
     /// Where in it the natural key is.
@@ -31,12 +31,12 @@ pub struct Cells<'r> {
 impl<'r> Cells<'r> {
     /// The text of the column with that place in the need; `None` for NULL.
     pub fn get(&self, column: usize) -> Option<&'r str> {
-        self.row[self.at[column]].as_deref()
+        self.row.get(self.at[column])
     }
 
     /// The row's natural key, as the change log records it; empty for a table that the job does not load.
     pub fn key(&self) -> String {
-        let key: Vec<Option<String>> = self.key.iter().map(|(at, holds)| self.row[*at].as_deref().map(|t| holds.canonical(t))).collect();
+        let key: Vec<Option<String>> = self.key.iter().map(|(at, holds)| self.row.get(*at).map(|t| holds.canonical(t))).collect();
         if key.is_empty() { String::new() } else { serde_json::to_string(&key).unwrap_or_default() }
     }
 }

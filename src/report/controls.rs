@@ -35,6 +35,10 @@ pub(super) fn control_totals(store: &mut Store, run: i64, stages: Stages) -> Res
         }
         Ok(())
     })?;
+    store.packed_texts(run, &table, &columns, |texts| {
+        moved[0].rows += 1;
+        columns.iter().zip(texts).for_each(|(column, text)| moved[0].add(column, text.as_deref()));
+    })?;
     let text = |totals: Option<&Totals>, figure: &str| totals.and_then(|t| t.figures().remove(figure));
     let figures = ["rows".to_owned()].into_iter().chain(columns).chain(["hash".to_owned()]);
     let (mut controls, mut findings) = (Vec::new(), Vec::new());

@@ -206,13 +206,16 @@ pub(super) fn change(table: String, key: &str, logged: Logged) -> Change {
     Change { run, table, key, operation, before: read(logged.before), after: read(logged.after), place }
 }
 
+/// A table, a month, and of what.
+type Cell<'t> = (&'t str, String, String);
+
 /// The sums by month of the tables of the main job.
 fn months(job: &Job, store: &mut Store, account: &mut Account, loaded: &BTreeSet<&str>) -> Result<()> {
-    let mut cells: BTreeMap<(&str, String, String), (usize, Option<Decimal>)> = BTreeMap::new();
+    let mut cells: BTreeMap<Cell, (usize, Option<Decimal>)> = BTreeMap::new();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     if loaded.contains("RentLedger") && store.has_table("Tenant")? {
-        store.column_texts("Tenant", &["id", "name"], |mut row| {
-            names.insert(row[0].take().unwrap_or_default(), row[1].take().unwrap_or_default());
+        store.column_texts("Tenant", &["id", "name"], |row| {
+            names.insert(row.get(0).unwrap_or_default().to_owned(), row.get(1).unwrap_or_default().to_owned());
             Ok(())
         })?;
     }
@@ -229,19 +232,24 @@ fn months(job: &Job, store: &mut Store, account: &mut Account, loaded: &BTreeSet
         }
         let house = (job.houses && store.table_shape(table)?.is_some_and(|shape| shape.column("house").is_some())).then_some("house");
         let columns: Vec<&str> = columns.into_iter().chain(house).collect();
-        store.column_texts(table, &columns, |mut row| {
-            let month = row[0].take().map(|t| Kind::Date.canonical(&t)).and_then(|t| t.get(..7).map(str::to_owned));
-            let of = row[1].take().unwrap_or_default();
-            let of = names.get(&of).filter(|_| **table == *ledger).cloned().unwrap_or(of);
-            let of = of_house(row.get(3).and_then(Option::as_deref), &of);
-            let (Some(month), Some(amount)) = (month, row[2].take().and_then(|t| exact_decimal(&t))) else { return Ok(()) };
-            let at = (&**table, month, of);
-            if cells.len() >= CELLS && !cells.contains_key(&at) {
-                left_out = true;
-                return Ok(());
+        // Rows that follow one another are often of one cell.
+        let (mut last, mut of): (Option<Cell>, [String; 3]) = (None, Default::default());
+        store.column_texts(table, &columns, |row| {
+            let Some(amount) = row.get(2).and_then(exact_decimal) else { return Ok(()) };
+            let texts = [row.get(0), row.get(1), row.get(3)].map(Option::unwrap_or_default);
+            if of != texts || last.is_none() {
+                of = texts.map(str::to_owned);
+                let month = Kind::Date.canonical(texts[0]).get(..7).map(str::to_owned);
+                let name = names.get(texts[1]).filter(|_| **table == *ledger).map_or(texts[1], String::as_str);
+                last = month.map(|month| (&**table, month, of_house(row.get(3), name)));
             }
-            let cell = cells.entry(at).or_insert((0, Some(Decimal::ZERO)));
-            *cell = (cell.0 + 1, cell.1.and_then(|s| s.checked_add(amount)));
+            let Some(at) = &last else { return Ok(()) };
+            let full = cells.len() >= CELLS;
+            match cells.get_mut(at) {
+                Some(cell) => *cell = (cell.0 + 1, cell.1.and_then(|s| s.checked_add(amount))),
+                None if full => left_out = true,
+                None => drop(cells.insert(at.clone(), (1, Some(amount)))),
+            }
             Ok(())
         })?;
     }

@@ -1,7 +1,7 @@
 //! Samples: rows of a run drawn at random by a seed, the same from either database. Every report has one, small enough to be compared
 //! with the sources by hand.
 
-use crate::digest::sha256;
+use crate::digest::sha256_bytes;
 use crate::error::Result;
 use crate::store::{Revision, Store};
 use serde::{Deserialize, Serialize};
@@ -42,22 +42,48 @@ pub struct SampledRow {
     pub derived: Option<String>,
 }
 
+/// The rows whose ranks come first.
+struct Drawn<'s> {
+    n: usize,
+    seed: &'s str,
+    of: usize,
+    first: BTreeSet<([u8; 32], i64)>,
+}
+
+impl Drawn<'_> {
+    fn row(&mut self, change: i64, table: &str, key: &str) {
+        self.of += 1;
+        self.keep((sha256_bytes([self.seed, "\n", table, "\n", key]), change));
+    }
+
+    fn keep(&mut self, row: ([u8; 32], i64)) {
+        if self.first.len() < self.n || self.first.last().is_some_and(|last| row < *last) {
+            self.first.insert(row);
+            if self.first.len() > self.n {
+                self.first.pop_last();
+            }
+        }
+    }
+}
+
 /// Draws `n` rows of a run, in the order of the draw, and says of how many: those whose table and key, hashed with the seed, come
 /// first.
 pub fn draw(store: &mut Store, run: i64, n: usize, seed: &str) -> Result<(Vec<Revision>, usize)> {
-    let mut drawn: BTreeSet<(String, i64)> = BTreeSet::new();
-    let mut of = 0;
+    let mut drawn = Drawn { n, seed, of: 0, first: BTreeSet::new() };
     store.rows_of_run(run, |change, table, key| {
-        of += 1;
-        let rank = sha256(format!("{seed}\n{table}\n{key}"));
-        if drawn.len() < n || drawn.last().is_some_and(|(last, _)| rank < *last) {
-            drawn.insert((rank, change));
-            if drawn.len() > n {
-                drawn.pop_last();
-            }
-        }
+        drawn.row(change, table, key);
         Ok(())
     })?;
+    let look = |rows: &mut dyn Iterator<Item = (i64, &str, &str)>| {
+        let mut drawn = Drawn { n, seed, of: 0, first: BTreeSet::new() };
+        rows.for_each(|(change, table, key)| drawn.row(change, table, key));
+        drawn
+    };
+    store.packed_of_run(run, look, |of_block| {
+        drawn.of += of_block.of;
+        of_block.first.into_iter().for_each(|row| drawn.keep(row));
+    })?;
+    let (drawn, of) = (drawn.first, drawn.of);
     let order: Vec<i64> = drawn.into_iter().map(|(_, change)| change).collect();
     let mut rows = store.revisions_numbered(&order)?;
     rows.sort_by_key(|row| order.iter().position(|change| *change == row.change));

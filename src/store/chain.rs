@@ -3,9 +3,10 @@
 
 use super::dialect::Bind;
 use super::own::number;
-use super::{AnyConnection, Line, Store, Texts, bound, refused};
+use super::{AnyConnection, Store, Texts, bound, refused};
 use crate::digest::{Running, sha256};
 use crate::error::{Result, Stop, io_words};
+use crate::table::Line;
 use diesel::connection::DefaultLoadingMode;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
@@ -126,6 +127,10 @@ impl Store {
 
     /// The lines of a run, in their order, each without its line feed.
     pub fn lines(&mut self, run: i64, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        if !self.has_table("tieout_packed")? {
+            // An earlier version made the own tables: there is nothing in blocks.
+            self.execute("CREATE TEMP TABLE IF NOT EXISTS tieout_packed (id BIGINT, run_id BIGINT, table_name TEXT, first_change BIGINT, rows BIGINT, head TEXT, lines BYTEA, unpacked_by BIGINT)")?;
+        }
         let run = run.to_string();
         let parts = if self.is_postgres() { POSTGRES } else { SQLITE };
         for part in parts.split(";\n").filter(|part| part.contains("SELECT")) {
@@ -163,6 +168,9 @@ impl Store {
                 found.entry(run).or_default()[at] = count;
             }
         }
+        for ((run, _), count) in self.packed_counts(None)? {
+            found.entry(run).or_default()[0] += count;
+        }
         Ok(found)
     }
 
@@ -192,7 +200,19 @@ impl Store {
             let mut take = |i: usize| row[i].take().unwrap_or_default();
             found.push(format!("run {} is marked as undone by run {}, which is no rollback", take(0), take(1)));
         }
-        for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"] {
+        if self.has_table("tieout_packed")? {
+            let from = "FROM tieout_change c JOIN tieout_packed p ON p.run_id = c.run_id AND p.table_name = c.table_name AND p.unpacked_by IS NULL \
+                        AND c.id >= p.first_change AND c.id < p.first_change + p.rows";
+            for mut row in self.select(&["p.id", "count(*)"], &format!("{from} GROUP BY p.id ORDER BY p.id"), &[])? {
+                let mut take = |i: usize| row[i].take().unwrap_or_default();
+                let (block, count) = (take(0), take(1));
+                found.push(format!("{count} rows of tieout_change stand in the block {block} of tieout_packed, too"));
+            }
+            let unlike = self.unlike_packed(MARKS)?;
+            found.extend(unlike.iter().map(|id| format!("the row {id} of tieout_change is not as its block of tieout_packed has it")));
+        }
+        let packed = self.has_table("tieout_packed")?.then_some("tieout_packed");
+        for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"].into_iter().chain(packed) {
             let from = format!(
                 "FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM tieout_run r WHERE r.id = x.run_id) GROUP BY x.run_id ORDER BY x.run_id"
             );

@@ -3,7 +3,7 @@
 
 use super::{Store, Texts};
 use crate::error::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A row as imports of ours left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,10 @@ impl Store {
         most: usize,
         mut each: impl FnMut(Imported) -> Result<()>,
     ) -> Result<bool> {
+        let blocks = self.blocks_upto(job, run, table)?;
+        if !blocks.is_empty() {
+            return self.imported_packed(&blocks, most, each);
+        }
         let order = if self.is_postgres() { "c.row_key COLLATE \"C\", c.id" } else { "c.row_key, c.id" };
         let from = format!(
             "FROM (SELECT c.* FROM tieout_change c WHERE c.table_name = $1 AND {} ORDER BY {order} LIMIT {}) c \
@@ -102,6 +106,10 @@ impl Store {
 
     /// How many rows of a table the job's imports up to a run wrote.
     pub fn imported_count(&mut self, job: &str, run: i64, table: &str) -> Result<usize> {
+        let blocks = self.blocks_upto(job, run, table)?;
+        if !blocks.is_empty() {
+            return Ok(blocks.iter().map(|block| usize::try_from(block.rows).unwrap_or_default()).sum());
+        }
         let from =
             format!("FROM (SELECT DISTINCT c.row_key FROM tieout_change c WHERE c.table_name = $1 AND {}) k", self.of_standing_run(run)?);
         let rows = self.select(&["count(*)"], &from, &[Some(table), Some(&run.to_string()), Some(job)])?;
@@ -113,9 +121,13 @@ impl Store {
         // The table comes first of the bound texts, so that conditions are the same everywhere.
         let from = format!("FROM tieout_change c WHERE coalesce($1, '') = '' AND {} GROUP BY c.table_name", self.of_standing_run(run)?);
         let rows = self.select(&["c.table_name"], &from, &[Some(""), Some(&run.to_string()), Some(job)])?;
-        let mut names: Vec<String> = rows.into_iter().filter_map(|mut r| r[0].take()).collect();
-        names.sort();
-        Ok(names)
+        let mut names: BTreeSet<String> = rows.into_iter().filter_map(|mut r| r[0].take()).collect();
+        for (_, table) in self.packed_counts(None)?.into_keys() {
+            if !self.blocks_upto(job, run, &table)?.is_empty() {
+                names.insert(table);
+            }
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// What a run wrote, in order: table, key, change. Without new rows, where these are not wanted.
@@ -127,18 +139,31 @@ impl Store {
         mut each: impl FnMut(String, String, Logged) -> Result<()>,
     ) -> Result<()> {
         let columns: Vec<&str> = ["c.table_name"].into_iter().chain(COLUMNS).collect();
-        let from = format!(
-            "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.run_id = CAST($1 AS BIGINT){} ORDER BY c.id{}",
-            if inserts { "" } else { " AND c.operation <> 'insert'" },
-            most.map_or(String::new(), |most| format!(" LIMIT {most}")),
-        );
-        self.for_each(&columns, &from, &[Some(&run.to_string())], |mut row| {
-            let (table, key) = (row.remove(0).unwrap_or_default(), row[0].take().unwrap_or_default());
-            each(table, key, logged(row))
-        })
+        let number = run.to_string();
+        let rows = |store: &mut Store, which: &str, each: &mut dyn FnMut(String, String, Logged) -> Result<()>| {
+            let from = format!(
+                "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.run_id = CAST($1 AS BIGINT){which} ORDER BY c.id{}",
+                most.map_or(String::new(), |most| format!(" LIMIT {most}")),
+            );
+            store.for_each(&columns, &from, &[Some(&number)], |mut row| {
+                let (table, key) = (row.remove(0).unwrap_or_default(), row[0].take().unwrap_or_default());
+                each(table, key, logged(row))
+            })
+        };
+        if !inserts {
+            return rows(self, " AND c.operation <> 'insert'", &mut each);
+        }
+        // Blocks stand where their numbers are.
+        let mut from = 0;
+        for block in self.blocks(Some(run), None)? {
+            rows(self, &format!(" AND c.id >= {from} AND c.id < {}", block.first), &mut each)?;
+            self.logged_packed(&block, &mut each)?;
+            from = block.first + block.rows;
+        }
+        rows(self, &format!(" AND c.id >= {from}"), &mut each)
     }
 
-    /// What a run wrote to one table.
+    /// What a run wrote to one table, but for packed rows.
     pub fn logged_of(&mut self, run: i64, table: &str, mut each: impl FnMut(Logged) -> Result<()>) -> Result<()> {
         let from = "FROM tieout_change WHERE run_id = CAST($1 AS BIGINT) AND table_name = $2 AND operation <> 'adopt'";
         self.for_each(&["operation", "before", "after"], from, &[Some(&run.to_string()), Some(table)], |mut row| {
@@ -154,6 +179,9 @@ impl Store {
         for mut row in self.select(&["table_name", "operation", "count(*)"], from, &[Some(&run.to_string())])? {
             let count = row[2].take().and_then(|n| n.parse().ok()).unwrap_or_default();
             counts.entry(row[0].take().unwrap_or_default()).or_default().insert(row[1].take().unwrap_or_default(), count);
+        }
+        for ((_, table), count) in self.packed_counts(Some(run))? {
+            *counts.entry(table).or_default().entry("insert".to_owned()).or_default() += count;
         }
         Ok(counts)
     }

@@ -3,6 +3,9 @@
 
 mod address;
 mod around;
+mod aside;
+mod blocks;
+mod bulk;
 mod chain;
 mod connection;
 mod contents;
@@ -16,6 +19,8 @@ mod imported;
 mod lock;
 mod objects;
 mod own;
+mod packed;
+mod packed_log;
 mod rebuild;
 mod references;
 mod rejects;
@@ -31,10 +36,12 @@ mod standing;
 mod steps;
 mod trace;
 mod undo;
+mod unpack;
 mod url;
 
 pub use address::Bare;
 pub use around::{Orphans, Rights, Server, Session};
+pub use aside::Aside;
 pub use chain::{FIRST, LOOSE, Link, Mark, RecordedRun};
 pub use contents::Listing;
 pub use copies::{BEGIN, drop_everything};
@@ -47,12 +54,11 @@ pub use rebuild::{Rebuild, Remade};
 pub use references::Reference;
 pub use rejects::Quarantined;
 pub use resolutions::{Accepted, Disputed, Resolution};
-pub use rows::Line;
 pub use runs::{Balances, PastRun};
 pub use scratch::{Tried, shapes_after};
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use signatures::Signature;
-pub use stage::{Act, Decision, Run, Stage, Staged, Wanted};
+pub use stage::{Act, Decision, Run, Stage, Staged, Straight, Wanted};
 pub use stale::{ByKey, LISTED, Stale};
 pub use standing::{Held, Standing, StandingRow, WhyNot};
 pub use steps::{RecordStep, RecordedStep};
@@ -61,6 +67,7 @@ pub use undo::{Created, Refused, Undoing};
 pub use url::Target;
 
 use crate::error::{Result, Stop};
+use crate::table::Line;
 use connection::AnyConnection;
 use diesel::backend::Backend;
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
@@ -220,7 +227,7 @@ impl Store {
         binds: &[Option<&str>],
         mut each: impl FnMut(Texts) -> Result<()>,
     ) -> Result<()> {
-        self.each_line(expressions, from, binds, |line| each(line.texts()))
+        self.each_line(expressions, from, binds, |line| each(line.iter().map(|text| text.map(str::to_owned)).collect()))
     }
 
     /// The same, where nobody keeps the texts.
@@ -250,14 +257,14 @@ impl Store {
 
     /// Runs a query of the user's, one statement, within the open transaction; each of its rows as texts. Whatever else it
     /// does is undone.
-    pub fn ask(&mut self, query: &str, each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+    pub fn ask(&mut self, query: &str, each: impl FnMut(&Line) -> Result<()>) -> Result<()> {
         self.execute("SAVEPOINT tieout_ask")?;
         let asked = self.ask_within(query.trim().trim_end_matches(';'), each);
         self.execute("ROLLBACK TO SAVEPOINT tieout_ask; RELEASE SAVEPOINT tieout_ask")?;
         asked
     }
 
-    fn ask_within(&mut self, query: &str, each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+    fn ask_within(&mut self, query: &str, each: impl FnMut(&Line) -> Result<()>) -> Result<()> {
         // A view can only be made of a query, and says what its columns are called.
         self.change(&format!("CREATE TEMP VIEW tieout_ask AS {query}"), &[])?;
         let names = if self.is_postgres() {
@@ -291,16 +298,14 @@ impl Store {
         self.execute("COMMIT")
     }
 
+    /// Gives back the memory in which SQLite keeps what it read and wrote.
+    pub fn forget_pages(&mut self) -> Result<()> {
+        if self.is_postgres() { Ok(()) } else { self.execute("PRAGMA shrink_memory") }
+    }
+
     /// Rolls back. A transaction that the database has already given up is no error here.
     pub fn rollback(&mut self) {
         let _ = self.execute("ROLLBACK");
-    }
-
-    /// Reads whole columns of a table, canonical: what a check works on.
-    pub fn column_texts(&mut self, table: &str, columns: &[&str], each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
-        let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
-        let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
-        self.for_each(&quoted, &format!("FROM {}", quote(table)), &[], each)
     }
 }
 

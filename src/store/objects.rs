@@ -52,7 +52,7 @@ impl Store {
     pub fn scalar(&mut self, query: &str) -> Result<Option<String>> {
         let mut rows = Vec::new();
         self.ask(&format!("SELECT {query}"), |row| {
-            rows.push(row);
+            rows.push(row.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>());
             Ok(())
         })?;
         match rows.as_mut_slice() {

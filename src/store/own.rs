@@ -7,13 +7,14 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-pub(super) const OWN_STEPS: [(&str, &str, &str); 6] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 7] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
     ("own_tables_4", include_str!("../../sql/sqlite/own_tables_4.sql"), include_str!("../../sql/postgres/own_tables_4.sql")),
     ("own_tables_5", include_str!("../../sql/sqlite/own_tables_5.sql"), include_str!("../../sql/postgres/own_tables_5.sql")),
     ("own_tables_6", include_str!("../../sql/sqlite/own_tables_6.sql"), include_str!("../../sql/postgres/own_tables_6.sql")),
+    ("own_tables_7", include_str!("../../sql/sqlite/own_tables_7.sql"), include_str!("../../sql/postgres/own_tables_7.sql")),
 ];
 
 /// From this version on the runs are a chain.
@@ -92,11 +93,8 @@ impl Store {
             let now = jiff::Timestamp::now().to_string();
             let sql = "INSERT INTO tieout_migration (job, name, sha256, kind, applied_at) VALUES ('', $1, '', 'applied', $2)";
             self.change(sql, &[Some(name), Some(&now)])?;
-            if *name == FIRST_SEALED {
-                self.seal_what_stands()?;
-            }
         }
-        Ok(())
+        if made.contains(FIRST_SEALED) { Ok(()) } else { self.seal_what_stands() }
     }
 
     /// The versions of our own tables that stand.
@@ -206,13 +204,16 @@ impl Store {
         self.for_each(&["before", "after"], from, &[Some(table), Some(&run.to_string())], |mut row| {
             let (before, after) = (row[0].take(), row[1].take());
             each(before, after)
-        })
+        })?;
+        let mut blocks = self.blocks(None, Some(table))?;
+        blocks.retain(|block| block.run > run);
+        self.packed_rows(&blocks, |lines, row| each(None, Some(row.after(&lines.head))))
     }
 
     /// Whether a run of the job ever wrote to a table.
     pub fn filled_by(&mut self, table: &str, job: &str) -> Result<bool> {
         let from = "FROM tieout_change c JOIN tieout_run r ON r.id = c.run_id WHERE c.table_name = $1 AND r.job = $2 AND c.undone_by IS NULL LIMIT 1";
-        Ok(!self.select(&["1"], from, &[Some(table), Some(job)])?.is_empty())
+        Ok(!self.select(&["1"], from, &[Some(table), Some(job)])?.is_empty() || !self.blocks_upto(job, i64::MAX, table)?.is_empty())
     }
 
     /// The keys of a table's rows that an import of ours inserted.
@@ -225,12 +226,18 @@ impl Store {
             "FROM tieout_change WHERE table_name = $1 AND operation = 'insert' AND undone_by IS NULL",
             &[Some(table)],
         );
-        Ok(rows?.into_iter().filter_map(|mut r| r[0].take()).collect())
+        let mut keys: BTreeSet<String> = rows?.into_iter().filter_map(|mut r| r[0].take()).collect();
+        let blocks = self.blocks(None, Some(table))?;
+        self.packed_keys(&blocks, |key| {
+            keys.insert(key.to_owned());
+            Ok(())
+        })?;
+        Ok(keys)
     }
 
     /// Where rows came from, by key: the latest change of each.
     pub fn written(&mut self, table: &str, keys: &BTreeSet<String>) -> Result<BTreeMap<String, Written>> {
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<String, Written> = self.written_packed(table, keys)?.into_iter().collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         for chunk in keys.chunks(500) {
             let marks: Vec<String> = (0..chunk.len()).map(|i| self.dialect().mark(i + 2, Bind::Text)).collect();

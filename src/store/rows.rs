@@ -1,8 +1,10 @@
 //! Rows as the database gives them, in one buffer each: their texts, or all that tells one from another. How they are asked for is
 //! `Store`'s.
 
-use super::{AnyConnection, Store, Texts, refused};
+use super::bulk::each_copied;
+use super::{AnyConnection, Store, quote, refused};
 use crate::error::Result;
+use crate::table::Line;
 use diesel::backend::Backend;
 use diesel::connection::DefaultLoadingMode;
 use diesel::deserialize::{self, QueryableByName};
@@ -10,46 +12,23 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::row::{Field, NamedRow, Row};
 use diesel::sqlite::{Sqlite, SqliteType};
-use std::ops::Range;
 
-/// The texts of one row.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Line {
-    text: String,
-    /// Where each column stands in `text`; `None` for NULL.
-    places: Vec<Option<Range<usize>>>,
-}
-
-impl Line {
-    /// The text of a column.
-    pub fn get(&self, column: usize) -> Option<&str> {
-        self.text.get(self.places.get(column)?.clone()?)
+fn read<'a, DB: Backend>(
+    row: &impl NamedRow<'a, DB>,
+    mut push: impl FnMut(DB::RawValue<'_>, &mut String) -> deserialize::Result<()>,
+) -> deserialize::Result<Line> {
+    let columns = row.field_count();
+    let mut line = Line::of(columns);
+    for column in 0..columns {
+        let field = Row::get(row, column).ok_or("a column is missing")?;
+        line.push(|text| field.value().map_or(Ok(false), |value| push(value, text).map(|()| true)))?;
     }
-
-    /// The texts, each on its own.
-    pub(super) fn texts(&self) -> Texts {
-        self.places.iter().map(|place| self.text.get(place.clone()?).map(str::to_owned)).collect()
-    }
-
-    fn read<'a, DB: Backend>(
-        row: &impl NamedRow<'a, DB>,
-        mut push: impl FnMut(DB::RawValue<'_>, &mut String) -> deserialize::Result<()>,
-    ) -> deserialize::Result<Line> {
-        let columns = row.field_count();
-        let mut line = Line { text: String::with_capacity(16 * columns), places: Vec::with_capacity(columns) };
-        for column in 0..columns {
-            let field = Row::get(row, column).ok_or("a column is missing")?;
-            let from = line.text.len();
-            let filled = field.value().map(|value| push(value, &mut line.text)).transpose()?;
-            line.places.push(filled.map(|()| from..line.text.len()));
-        }
-        Ok(line)
-    }
+    Ok(line)
 }
 
 impl QueryableByName<Sqlite> for Line {
     fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Line> {
-        Line::read(row, |mut value, into| {
+        read(row, |mut value, into| {
             into.push_str(value.read_text());
             Ok(())
         })
@@ -58,7 +37,7 @@ impl QueryableByName<Sqlite> for Line {
 
 impl QueryableByName<Pg> for Line {
     fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Line> {
-        Line::read(row, |value, into| {
+        read(row, |value, into| {
             into.push_str(std::str::from_utf8(value.as_bytes())?);
             Ok(())
         })
@@ -93,7 +72,58 @@ impl QueryableByName<Sqlite> for Image {
     }
 }
 
+/// The bytes of the first column of a row.
+struct Bytes(Vec<u8>);
+
+impl QueryableByName<Sqlite> for Bytes {
+    fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Bytes> {
+        let field = Row::get(row, 0).ok_or("a column is missing")?;
+        Ok(Bytes(field.value().map(|mut value| value.read_blob().to_vec()).unwrap_or_default()))
+    }
+}
+
+impl QueryableByName<Pg> for Bytes {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Bytes> {
+        let field = Row::get(row, 0).ok_or("a column is missing")?;
+        Ok(Bytes(field.value().map(|value| value.as_bytes().to_vec()).unwrap_or_default()))
+    }
+}
+
 impl Store {
+    /// Reads whole columns of a table.
+    pub fn column_texts(&mut self, table: &str, columns: &[&str], mut each: impl FnMut(&Line) -> Result<()>) -> Result<()> {
+        let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
+        let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
+        let from = format!("FROM {}", quote(table));
+        // Diesel does not look whether a COPY came to its end; releasing the savepoint fails when it did not. Outside of a transaction
+        // there is none.
+        if !self.is_postgres() || self.execute("SAVEPOINT tieout_copied").is_err() {
+            return self.each_line(&quoted, &from, &[], each);
+        }
+        let texts: Vec<String> = quoted.iter().map(|name| format!("CAST({name} AS TEXT)")).collect();
+        let mut given = Ok(());
+        if let AnyConnection::Postgres(connection) = &mut self.connection {
+            // All of it must be read, or the next statement would find the rest.
+            each_copied(connection, &format!("(SELECT {} {from})", texts.join(", ")), |line| {
+                if given.is_ok() {
+                    given = each(line);
+                }
+            })?;
+        }
+        self.execute("RELEASE SAVEPOINT tieout_copied").and(given)
+    }
+
+    /// The bytes of one value; `None` where there is none. The placeholder is a number.
+    pub(super) fn bytes(&mut self, sql: &str, number: i64) -> Result<Option<Vec<u8>>> {
+        let query = diesel::sql_query(sql).bind::<diesel::sql_types::BigInt, _>(number);
+        let found: Vec<Bytes> = match &mut self.connection {
+            AnyConnection::Sqlite(connection) => query.load(connection),
+            AnyConnection::Postgres(connection) => query.load(connection),
+        }
+        .map_err(|e| refused(&e))?;
+        Ok(found.into_iter().next().map(|bytes| bytes.0))
+    }
+
     /// Gives the image of every row of a query to `each`. SQLite alone: PostgreSQL makes images itself.
     pub(super) fn each_image(&mut self, sql: &str, mut each: impl FnMut(&[u8])) -> Result<()> {
         let AnyConnection::Sqlite(connection) = &mut self.connection else { return Ok(()) };

@@ -71,6 +71,7 @@ const LAST: &str = "c.operation <> 'delete' AND c.undone_by IS NULL AND NOT EXIS
 impl Store {
     /// The tables with rows that stand, by the runs that wrote them.
     pub fn standing(&mut self) -> Result<Vec<Standing>> {
+        self.show_packed(None)?;
         let from = format!(
             "FROM (SELECT c.table_name, c.run_id, count(*) AS rows FROM tieout_change c WHERE {LAST} GROUP BY c.table_name, c.run_id) s \
              LEFT JOIN tieout_run r ON r.id = s.run_id LEFT JOIN tieout_written w ON w.run_id = s.run_id AND w.table_name = s.table_name \

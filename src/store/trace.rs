@@ -3,6 +3,7 @@
 use super::dialect::Bind;
 use super::{Store, Texts};
 use crate::error::Result;
+use std::collections::BTreeSet;
 
 /// A change with its run and its file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -102,20 +103,30 @@ impl Store {
 
     /// Every change of a row, the oldest first.
     pub fn revisions_of(&mut self, table: &str, key: &str) -> Result<Vec<Revision>> {
-        self.revisions("c.table_name = $1 AND c.row_key = $2 ORDER BY c.id", &[Some(table), Some(key)])
+        let mut found = self.revisions("c.table_name = $1 AND c.row_key = $2 ORDER BY c.id", &[Some(table), Some(key)])?;
+        found.extend(self.packed_of(table, key)?);
+        Ok(found)
     }
 
     /// Every change that came from a file, or from a line of it.
     pub fn revisions_from(&mut self, path: &str, line: Option<usize>) -> Result<Vec<Revision>> {
-        let line = line.map(|line| line.to_string());
+        let text = line.map(|line| line.to_string());
         let condition = "f.path = $1 AND c.line = coalesce(CAST($2 AS BIGINT), c.line) ORDER BY c.line, c.id";
-        self.revisions(condition, &[Some(path), line.as_deref()])
+        let mut found = self.revisions(condition, &[Some(path), text.as_deref()])?;
+        found.extend(self.packed_from(path, line)?);
+        found.sort_by_key(|revision| (revision.line, revision.change));
+        Ok(found)
     }
 
     /// The rows of a file that begin at the last line before this one where any do.
     pub fn revisions_before(&mut self, path: &str, line: usize) -> Result<Vec<Revision>> {
-        let last = "(SELECT max(o.line) FROM tieout_change o JOIN tieout_file g ON g.id = o.file_id WHERE g.path = $1 AND o.line < CAST($2 AS BIGINT))";
-        self.revisions(&format!("f.path = $1 AND c.line = {last} ORDER BY c.id"), &[Some(path), Some(&line.to_string())])
+        let from = "FROM tieout_change o JOIN tieout_file g ON g.id = o.file_id WHERE g.path = $1 AND o.line < CAST($2 AS BIGINT)";
+        let rows = self.select(&["max(o.line)"], from, &[Some(path), Some(&line.to_string())])?;
+        let last = rows.first().and_then(|row| row[0].as_deref()?.parse().ok());
+        match last.max(self.packed_line_before(path, line)?) {
+            Some(last) => self.revisions_from(path, Some(last)),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Changes by their numbers.
@@ -127,16 +138,19 @@ impl Store {
             let binds: Vec<Option<&str>> = texts.iter().map(|t| Some(t.as_str())).collect();
             found.extend(self.revisions(&format!("c.id IN ({}) ORDER BY c.id", marks.join(", ")), &binds)?);
         }
+        found.extend(self.packed_numbered(changes)?);
         Ok(found)
     }
 
     /// The keys of a table's rows that we ever wrote.
     pub fn keys_of(&mut self, table: &str, mut each: impl FnMut(String) -> Result<()>) -> Result<()> {
         let from = "FROM tieout_change WHERE table_name = $1 GROUP BY row_key ORDER BY min(id)";
-        self.for_each(&["row_key"], from, &[Some(table)], |mut row| each(row[0].take().unwrap_or_default()))
+        self.for_each(&["row_key"], from, &[Some(table)], |mut row| each(row[0].take().unwrap_or_default()))?;
+        let blocks = self.blocks(None, Some(table))?;
+        self.packed_keys(&blocks, |key| each(key.to_owned()))
     }
 
-    /// What a run wrote or found standing: number of the change, table, key.
+    /// What a run wrote or found standing, but for packed rows: number of the change, table, key.
     pub fn rows_of_run(&mut self, run: i64, mut each: impl FnMut(i64, &str, &str) -> Result<()>) -> Result<()> {
         let from = "FROM tieout_change WHERE run_id = CAST($1 AS BIGINT) AND operation <> 'delete' ORDER BY id";
         self.for_each(&["id", "table_name", "row_key"], from, &[Some(&run.to_string())], |row| {
@@ -148,7 +162,9 @@ impl Store {
     /// The tables that we ever wrote to.
     pub fn written_tables(&mut self) -> Result<Vec<String>> {
         let rows = self.select(&["table_name"], "FROM tieout_change GROUP BY table_name ORDER BY table_name", &[])?;
-        Ok(rows.into_iter().flatten().flatten().collect())
+        let mut names: BTreeSet<String> = rows.into_iter().flatten().flatten().collect();
+        names.extend(self.packed_counts(None)?.into_keys().map(|(_, table)| table));
+        Ok(names.into_iter().collect())
     }
 
     /// The files of a run; of all runs, each path as it was recorded last, when none is named.

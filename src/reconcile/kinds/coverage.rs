@@ -23,8 +23,9 @@ struct Coverage {
     against: Option<Against>,
     from: Option<Month>,
     to: Option<Month>,
-    /// The texts of months and groups that were seen.
+    /// The texts of months and groups that were seen, and the last of them: rows that follow one another are often of one month.
     raw: HashSet<String>,
+    last: String,
     /// Whether the first column of `by` is the house, and months are known of each.
     house: bool,
     /// By house (empty without houses) and group.
@@ -78,6 +79,7 @@ impl Coverage {
             from: month("from")?,
             to: month("to")?,
             raw: HashSet::new(),
+            last: String::new(),
             months: BTreeMap::new(),
             known: BTreeMap::new(),
             house,
@@ -139,8 +141,12 @@ impl Rule for Coverage {
     fn row(&mut self, need: usize, row: &Cells<'_>) {
         if need == 0 {
             let raw = raw_group(row, 0, 1 + self.by.len());
-            if !self.raw.contains(raw.as_ref()) {
-                self.raw.insert(raw.into_owned());
+            if self.last == raw {
+                return;
+            }
+            self.last.clear();
+            self.last.push_str(&raw);
+            if self.raw.insert(raw.into_owned()) {
                 self.add(row);
             }
             return;

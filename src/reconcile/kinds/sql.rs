@@ -59,7 +59,7 @@ impl Rule for Sql {
     fn row(&mut self, _need: usize, row: &Cells<'_>) {
         self.rows += 1;
         if self.operands.len() < OPERANDS {
-            let words: Vec<&str> = row.row.iter().map(|t| t.as_deref().unwrap_or("NULL")).collect();
+            let words: Vec<&str> = row.row.iter().map(|t| t.unwrap_or("NULL")).collect();
             self.operands.push(Operand::new(Side::Actual, format!("row {}", self.rows), words.join(", ")));
         }
     }

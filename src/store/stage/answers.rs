@@ -152,7 +152,7 @@ impl Stage<'_> {
     }
 
     /// Records what the table's rows consist of, so that their images can be read later.
-    fn describe(&self, store: &mut Store, run: i64) -> Result<()> {
+    pub(super) fn describe(&self, store: &mut Store, run: i64) -> Result<()> {
         let keys: Vec<(&str, Kind)> = self.with(&[Role::Key]).map(|(_, c, _)| (&*c.name, c.kind)).collect();
         let compared = self.with(&[Role::Key, Role::Data]);
         let kinds: Vec<(&str, Kind)> = compared.map(|(_, c, _)| (&*c.name, c.kind)).collect();

@@ -2,15 +2,16 @@
 //! What a difference means is not decided here; see `load`.
 
 mod answers;
-mod copy;
 mod questions;
+mod straight;
 mod unique;
 
 pub use answers::{Act, Decision};
 pub use questions::Staged;
+pub use straight::Straight;
 pub use unique::Wanted;
 
-use super::dialect::Bind;
+use super::bulk::Rows;
 use super::{Store, Texts, quote};
 use crate::error::{Result, Stop};
 use crate::store::shape::{ShapeColumn, TableShape};
@@ -50,22 +51,25 @@ pub struct Stage<'t> {
     indexed: Cell<bool>,
 }
 
-/// The stage's own columns before those of the table; what they are bound as.
-const OWN: [(&str, Bind); 8] = [
-    ("seq", Bind::Number),
-    ("key", Bind::Text),
-    ("content", Bind::Text),
-    ("file", Bind::Number),
-    ("line", Bind::Number),
-    ("col", Bind::Number),
-    ("pointer", Bind::Text),
-    ("derived", Bind::Text),
+/// The stage's own columns before those of the table; whether they are numbers.
+const OWN: [(&str, bool); 8] = [
+    ("seq", true),
+    ("key", false),
+    ("content", false),
+    ("file", true),
+    ("line", true),
+    ("col", true),
+    ("pointer", false),
+    ("derived", false),
 ];
 
+/// How many bytes of rows are written at once.
+const CHUNK: usize = 1 << 20;
+
 impl<'t> Stage<'t> {
-    /// Opens a stage for a table; `how` says what to do when the table or a column is missing, `lock` whether other
-    /// writers are kept away from it.
-    pub fn open(store: &mut Store, table: &'t Table, how: &str, lock: bool) -> Result<Stage<'t>> {
+    /// Opens a stage for a table; `how` says what to do when the table or a column is missing. Unless nothing is to be written,
+    /// other writers are kept away from the table.
+    pub fn open(store: &mut Store, table: &'t Table, how: &str, run: &Run<'_>) -> Result<Stage<'t>> {
         let name = &table.name;
         let shape = store.table_shape(name)?;
         let shape: TableShape = shape.ok_or_else(|| Stop::database(format!("the database has no table {name}"), how))?;
@@ -80,7 +84,7 @@ impl<'t> Stage<'t> {
                 _ => {}
             }
         }
-        if lock && store.is_postgres() {
+        if !run.dry && store.is_postgres() {
             // Between comparing and writing nobody else may write; reading goes on. SQLite's transaction does the same.
             store.execute(&format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quote(name)))?;
         }
@@ -90,40 +94,39 @@ impl<'t> Stage<'t> {
         let natural =
             |key: &Vec<usize>| key.iter().all(|at| used[*at].1.role == Role::Key) || key.iter().any(|at| used[*at].1.role == Role::Id);
         let unique: Vec<Vec<usize>> = unique.filter(|key| !natural(key)).collect();
-        let own = OWN.map(|(name, bind)| format!("{name} {}", if bind == Bind::Number { "BIGINT" } else { "TEXT" })).join(", ");
-        let values: String = (0..used.len()).map(|i| format!(", v{i} TEXT")).collect();
-        store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
+        let packed = !store.blocks(None, Some(name))?.is_empty();
+        if packed {
+            if run.dry { store.show_packed(Some(name))? } else { store.unpack(name, run.id)? }
+        }
         let known = "FROM tieout_change WHERE table_name = $1 AND undone_by IS NULL LIMIT 1";
-        let fresh = store.select(&["1"], &format!("FROM {} LIMIT 1", quote(name)), &[])?.is_empty()
+        let fresh = !packed
+            && store.select(&["1"], &format!("FROM {} LIMIT 1", quote(name)), &[])?.is_empty()
             && store.select(&["1"], known, &[Some(name)])?.is_empty();
         Ok(Stage { table, used, kept, unique, fresh, indexed: Cell::new(false) })
     }
 
     /// Writes rows into the stage; gives how many.
     pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Result<Row>>, run: &Run<'_>) -> Result<usize> {
+        let own = OWN.map(|(name, number)| format!("{name} {}", if number { "BIGINT" } else { "TEXT" })).join(", ");
+        let values: String = (0..self.used.len()).map(|i| format!(", v{i} TEXT")).collect();
+        store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
         let dialect = store.dialect();
-        let act = self.fresh.then_some("insert");
-        let mut count = 0;
-        let mut lines = rows.map(|row| {
-            count += 1;
-            let mut line = self.line(dialect, count, row?, run);
-            line.push(act.map(str::to_owned));
-            Ok(line)
-        });
         let names: Vec<String> = (0..self.used.len()).map(|i| format!("v{i}")).collect();
-        let columns: Vec<(&str, Bind)> =
-            OWN.into_iter().chain(names.iter().map(|n| (n.as_str(), Bind::Text))).chain([("act", Bind::Text)]).collect();
-        loop {
-            let chunk: Vec<Texts> = lines.by_ref().take(10_000).collect::<Result<_>>()?;
-            if chunk.is_empty() {
-                break;
+        let columns: Vec<&str> = OWN.iter().map(|own| own.0).chain(names.iter().map(String::as_str)).chain(["act"]).collect();
+        let act = self.fresh.then_some("insert");
+        let (mut count, mut waiting) = (0, Rows::new(store, columns.len()));
+        for row in rows {
+            count += 1;
+            for value in self.line(dialect, count, row?, run) {
+                waiting.push(value.as_deref(), false);
             }
-            match &mut store.connection {
-                super::AnyConnection::Postgres(connection) => copy::copy(connection, &chunk)?,
-                super::AnyConnection::Sqlite(_) => store.insert_rows("tieout_stage", &columns, &chunk)?,
+            waiting.push(act, true);
+            if waiting.bytes() >= CHUNK {
+                store.put("tieout_stage", &columns, &waiting)?;
+                waiting = waiting.another();
             }
         }
-        drop(lines);
+        store.put("tieout_stage", &columns, &waiting)?;
         if !self.fresh {
             store.execute("CREATE INDEX tieout_stage_key ON tieout_stage (key)")?;
             self.index(store)?;

@@ -51,6 +51,12 @@ const DONE: [&str; 5] = [
 impl Store {
     /// What the change log says a run did, by table. With `lock`, other writers are kept away from these tables from now on.
     pub fn changes_of(&mut self, run: i64, lock: bool) -> Result<Vec<Undoing>> {
+        if lock {
+            let by = self.next_run_id()?;
+            self.unpack_run(run, by)?;
+        } else {
+            self.show_packed(None)?;
+        }
         let bind = run.to_string();
         let from = "FROM tieout_change c WHERE c.run_id = CAST($1 AS BIGINT) AND c.operation <> 'adopt' AND c.undone_by IS NULL \
                     GROUP BY c.table_name, c.operation ORDER BY c.table_name, c.operation";
