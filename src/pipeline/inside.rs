@@ -5,7 +5,7 @@ use crate::assemble::{
     self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_rows, tables,
     tenant_rows,
 };
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Check, Severity, Status, forget_figures};
 use crate::job::{Job, OnStale};
 use crate::load::{Files, Stages, Totals, compared, delete_stale, load};
@@ -38,7 +38,7 @@ pub(super) fn load_and_check(
     let people = existing_people(job, store)?;
     let (tenants, people, found) = tenant_rows(archive, people);
     outcome.findings.extend(found);
-    let calculations = pure_checks(archive, &people, outcome);
+    let calculations = pure_checks(archive, &people, outcome)?;
     let (ledger, found) = ledger_rows(archive, &calculations, &people);
     outcome.findings.extend(found);
     sources::mark(outcome, &calculations);
@@ -103,7 +103,7 @@ pub(super) fn load_and_check(
 pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome) -> Result<()> {
     let (_, people, found) = tenant_rows(archive, existing_people(archive.job, store)?);
     outcome.findings.extend(found);
-    let calculations = pure_checks(archive, &people, outcome);
+    let calculations = pure_checks(archive, &people, outcome)?;
     if archive.knows_everybody() {
         outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
     }
@@ -127,29 +127,29 @@ fn not_run(name: &str, group: &str, severity: Severity) -> Check {
 }
 
 /// The checks over the files alone.
-fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Vec<Calculation<'a>> {
+fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Result<Vec<Calculation<'a>>> {
     outcome.findings.extend(houses(archive));
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
+    let mut heard = rent::Heard::default();
     if archive.knows_everybody() {
-        add(rent::of_people(&calculations, people), outcome);
+        rent::of_people(&calculations, people, &mut heard);
     } else {
-        outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
+        heard.checks.push(not_run("residency", "every calculation", Severity::Error));
     }
     let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
     let unread = archive.files.iter().zip(archive.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.is_rejected()));
     let refused: Vec<&str> = unread.map(|(file, _)| file.path.as_str()).collect();
-    add(rent::of_files(&calculations, &paths, &refused), outcome);
+    rent::of_files(&calculations, &paths, &refused, &mut heard);
+    outcome.findings.extend(heard.findings);
+    let (kept, alike) =
+        heard.checks.finish().map_err(|e| Stop::database(format!("the checks cannot be kept: {}", io_words(&e)), "run again"))?;
+    outcome.checks.extend(kept);
+    outcome.alike = alike;
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }
-    calculations
-}
-
-fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
-    outcome.checks.extend(checks);
-    forget_figures(&mut outcome.checks);
-    outcome.findings.extend(findings);
+    Ok(calculations)
 }
 
 /// After how many rows it is told how far the loading is.

@@ -2,6 +2,7 @@
 //! What is loaded and why is not decided here.
 
 mod address;
+mod alike;
 mod around;
 mod chain;
 mod connection;

@@ -17,7 +17,7 @@ use super::form::Lang;
 use crate::digest::sha256;
 use crate::error::Result;
 use crate::store::Store;
-use data::{Files, Grid, Rows};
+use data::{Files, Grid, Hashes, Rows};
 use escape::{escaped, in_script};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -28,8 +28,8 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// Renders an outcome, with the rows that the database holds of it. `json` is the report.json that is signed.
 pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, json: &str) -> Result<String> {
-    let mut files = Files::default();
-    let checks = data::checks(outcome, lang, &mut files);
+    let (mut files, hashes) = (Files::default(), Hashes::new(outcome));
+    let checks = data::checks(outcome, lang, &mut files, &hashes);
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
     let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
@@ -59,7 +59,7 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, jso
         ("noscript", escaped(lang.say("Without JavaScript this page shows its conclusion, pictures, differences and totals; the searchable tables need it, and are also written by `tieout report --format csv`."))),
         ("sections", body),
         ("footer", escaped(&lang.fill("Figures are exact decimals, with a point, and in {}. Texts from files are quoted as they are; marks that cannot be seen are written as ‹U+…›.", &[&outcome.run.currency]))),
-        ("data", in_script(&data::document(outcome, lang, &files, &grids))),
+        ("data", in_script(&data::document(outcome, lang, &files, &hashes, &grids))),
         ("rows", scripts),
         ("script", SCRIPT.to_owned()),
     ]))
