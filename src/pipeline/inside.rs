@@ -2,8 +2,8 @@
 
 use super::{Command, Request, checks, record_files, schema, sources};
 use crate::assemble::{
-    self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_rows, tables,
-    tenant_rows,
+    self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_found,
+    ledger_rows, tables, tenant_rows,
 };
 use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Check, Severity, Status, forget_figures};
@@ -39,10 +39,9 @@ pub(super) fn load_and_check(
     let (tenants, people, found) = tenant_rows(archive, people);
     outcome.findings.extend(found);
     let calculations = pure_checks(archive, &people, outcome)?;
-    let (ledger, found) = ledger_rows(archive, &calculations, &people);
+    let (assumed, found) = ledger_found(&calculations, &people);
     outcome.findings.extend(found);
     sources::mark(outcome, &calculations);
-    let assumed = ledger.len();
 
     // A comparison records its files when it is over.
     let files = if dry { (1..=outcome.sources.len() as i64).map(|n| -n).collect() } else { record_files(outcome, store)? };
@@ -63,7 +62,7 @@ pub(super) fn load_and_check(
         loader.load_nothing(store, &tables::electricity_bill(job))?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &tables::ledger(job), &[], ledger.into_iter().map(Ok))?;
+        loader.load(store, &tables::ledger(job), &[], ledger_rows(archive, &calculations, &people).map(Ok))?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     } else {
         loader.load_nothing(store, &tables::ledger(job))?;
@@ -71,7 +70,7 @@ pub(super) fn load_and_check(
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(job, store)?, &bill_sums(job, store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(job), &[], rows.into_iter().map(Ok))?;
+        loader.load(store, &tables::config(job), &[], rows.map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::config(job))?;
     }
@@ -105,7 +104,7 @@ pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome:
     outcome.findings.extend(found);
     let calculations = pure_checks(archive, &people, outcome)?;
     if archive.knows_everybody() {
-        outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
+        outcome.findings.extend(ledger_found(&calculations, &people).1);
     }
     sources::mark(outcome, &calculations);
     declared_checks_not_run(archive.job, outcome)?;
