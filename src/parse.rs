@@ -76,7 +76,8 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
             read.take(&kept, block);
             Ok(())
         })?;
-        let records = std::mem::take(&mut read.parsed.records);
+        let mut records = std::mem::take(&mut read.parsed.records);
+        records.shrink_to_fit();
         read.parsed = Parsed { records, ..parsed };
         if read.parsed.broken {
             (read.rows, read.waiting, read.again) = (0, 0, None);

@@ -114,12 +114,17 @@ fn option(text: Option<&str>) -> Value {
     text.map_or(Value::Null, shown)
 }
 
-/// The document that the page's script reads first.
-pub(super) fn document(outcome: &Outcome, lang: Lang, files: &Files, hashes: &Hashes<'_>, grids: &[&Grid]) -> String {
+/// The document that the page's script reads first, in pieces.
+pub(super) fn document(outcome: &Outcome, lang: Lang, files: &Files, hashes: &Hashes<'_>, grids: Vec<Grid>) -> Vec<String> {
     let words: BTreeMap<&str, &str> = crate::report::words::of_script().map(|english| (english, lang.say(english))).collect();
     let (list, quotes) = files.json(outcome, hashes);
-    let grids: Vec<&str> = grids.iter().map(|g| g.json.as_str()).collect();
-    format!("{{\"words\":{},\"files\":{list},\"quotes\":{quotes},\"grids\":[{}]}}", json!(words), grids.join(","))
+    let mut pieces = vec![format!("{{\"words\":{},\"files\":{list},\"quotes\":{quotes},\"grids\":[", json!(words))];
+    for (n, grid) in grids.into_iter().enumerate() {
+        pieces.extend((n > 0).then(|| ",".to_owned()));
+        pieces.push(grid.json);
+    }
+    pieces.push("]}".to_owned());
+    pieces
 }
 
 /// All checks, with what they were computed from.

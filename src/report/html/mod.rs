@@ -25,7 +25,7 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// A page that is rendered: its parts, by the places that they fill.
+/// A page that is rendered: its parts, by the places that they fill; what is large comes in pieces.
 pub(super) struct Page(Vec<(&'static str, String)>);
 
 /// Renders an outcome, with the rows that the database holds of it. `digest` is that of the report.json that is signed.
@@ -34,14 +34,7 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, dig
     let checks = data::checks(outcome, lang, &mut files, &hashes);
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
-    let mut rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
-    let mut scripts = String::new();
-    for (n, rows) in rows.iter_mut().enumerate() {
-        let script = in_script(std::mem::take(&mut rows.script));
-        let _ = writeln!(scripts, "<script type=\"application/json\" id=\"rows-{n}\">{script}</script>");
-    }
-    let grids: Vec<&Grid> =
-        [&checks].into_iter().chain(&fixed).chain(&more).chain(rows.iter().map(|r| &r.grid)).filter(|g| g.count > 0).collect();
+    let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
     let sections = parts::all(outcome, lang, &rows, digest);
     let mut links = String::new();
     for section in &sections {
@@ -49,7 +42,16 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, dig
     }
     let body: String = sections.iter().map(parts::Section::html).collect();
     let title = format!("{} · {} {}", outcome.run.job, lang.say("Run"), outcome.run.id.unwrap_or_default());
-    Ok(Page(vec![
+    let mut scripts = Vec::new();
+    let mut grids: Vec<Grid> = [checks].into_iter().chain(fixed).chain(more).collect();
+    for (n, rows) in rows.into_iter().enumerate() {
+        scripts.push(format!("<script type=\"application/json\" id=\"rows-{n}\">"));
+        scripts.extend([in_script(rows.script), "</script>\n".to_owned()]);
+        grids.push(rows.grid);
+    }
+    grids.retain(|grid| grid.count > 0);
+    let document = data::document(outcome, lang, &files, &hashes, grids).into_iter().map(in_script).map(|piece| ("data", piece));
+    let parts = vec![
         ("lang", lang.code().to_owned()),
         ("version", escaped(&outcome.run.version)),
         ("title", escaped(&title)),
@@ -62,10 +64,10 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, dig
         ("noscript", escaped(lang.say("Without JavaScript this page shows its conclusion, pictures, differences and totals; the searchable tables need it, and are also written by `tieout report --format csv`."))),
         ("sections", body),
         ("footer", escaped(&lang.fill("Figures are exact decimals, with a point, and in {}. Texts from files are quoted as they are; marks that cannot be seen are written as ‹U+…›.", &[&outcome.run.currency]))),
-        ("data", in_script(data::document(outcome, lang, &files, &hashes, &grids))),
-        ("rows", scripts),
         ("script", SCRIPT.to_owned()),
-    ]))
+    ];
+    let scripts = scripts.into_iter().map(|piece| ("rows", piece));
+    Ok(Page(parts.into_iter().chain(document).chain(scripts).collect()))
 }
 
 impl Page {
@@ -75,7 +77,7 @@ impl Page {
         while let Some((before, behind)) = rest.split_once("{{") {
             out.write_all(before.as_bytes())?;
             let Some((name, after)) = behind.split_once("}}") else { break };
-            out.write_all(self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, part)| part).as_bytes())?;
+            self.0.iter().filter(|(known, _)| *known == name).try_for_each(|(_, part)| out.write_all(part.as_bytes()))?;
             rest = after;
         }
         out.write_all(rest.as_bytes())?;
