@@ -265,13 +265,7 @@ fn checks(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, out: &mut dy
     out.sheet("checks", &heads.map(|h| lang.word(h)))?;
     outcome.checks.iter().try_for_each(|c| out.row(&check(c, lang)))?;
     let (Some(store), Some(run), false) = (store, outcome.run.id, outcome.alike.is_empty()) else { return Ok(()) };
-    store.checks_behind(run, outcome.checks.len(), |row| {
-        let [name, group, expected, actual, difference, _, severity, why] = [0, 1, 2, 3, 4, 5, 6, 7].map(|n| row[n].as_deref());
-        let figures = [actual, expected, difference].map(|figure| maybe(figure, number));
-        let head = [name, group].map(|words| maybe(words, text)).into_iter().chain(figures);
-        let words = [Status::Match.words(), severity.unwrap_or_default()].map(|word| Cell::Text(lang.word_of(word).into()));
-        out.row(&head.chain(words).chain([Cell::Nothing, Cell::Nothing, maybe(why, text)]).collect::<Vec<_>>())
-    })
+    store.checks_behind(run, outcome.checks.len(), |c| out.row(&check(&c, lang)))
 }
 
 fn check(c: &Check, lang: Lang) -> Vec<Cell<'_>> {

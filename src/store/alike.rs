@@ -4,7 +4,7 @@ use super::dialect::Bind;
 use super::own::number;
 use super::{Store, Texts};
 use crate::error::{Result, Stop, io_words};
-use crate::evidence::Alike;
+use crate::evidence::{Alike, Check, Severity};
 
 /// What is recorded of a check, beside the run.
 const COLUMNS: [&str; 8] = ["name", "group_name", "expected", "actual", "difference", "status", "severity", "explanation"];
@@ -49,9 +49,15 @@ impl Store {
         Ok(number(&rows, 0).and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
     }
 
-    /// The checks that a run recorded behind so many: name, group, expected, actual, difference, status, severity, explanation.
-    pub fn checks_behind(&mut self, run: i64, behind: usize, each: impl FnMut(Texts) -> Result<()>) -> Result<()> {
+    /// The checks that a run recorded behind so many, as far as they are recorded.
+    pub fn checks_behind(&mut self, run: i64, behind: usize, mut each: impl FnMut(Check) -> Result<()>) -> Result<()> {
         let from = format!("FROM tieout_check WHERE run_id = CAST($1 AS BIGINT) ORDER BY id LIMIT {} OFFSET {behind}", i64::MAX);
-        self.for_each(&COLUMNS, &from, &[Some(&run.to_string())], each)
+        self.for_each(&COLUMNS, &from, &[Some(&run.to_string())], |mut row| {
+            let mut take = |n: usize| row[n].take();
+            let severity = serde_json::from_value(take(6).into()).unwrap_or(Severity::Error);
+            let check = Check::new(take(0).unwrap_or_default(), take(1).unwrap_or_default(), severity);
+            let status = serde_json::from_value(take(5).into()).unwrap_or(check.status);
+            each(Check { expected: take(2), actual: take(3), difference: take(4), status, explanation: take(7), ..check })
+        })
     }
 }

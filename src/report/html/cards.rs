@@ -1,7 +1,7 @@
 //! The differences, each as a card that opens down to the quoted lines; on paper they are open.
 
-use super::data::Hashes;
 use super::escape::escaped;
+use super::files::Hashes;
 use super::parts::{pairs, paragraph, table};
 use crate::evidence::{Check, Side};
 use crate::report::Outcome;

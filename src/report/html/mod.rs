@@ -5,6 +5,7 @@ mod cards;
 mod charts;
 mod data;
 mod escape;
+mod files;
 mod parts;
 mod safety;
 mod sample;
@@ -16,8 +17,9 @@ use super::Outcome;
 use super::form::Lang;
 use crate::error::Result;
 use crate::store::Store;
-use data::{Files, Grid, Hashes, Rows};
+use data::{Grid, Rows};
 use escape::{escaped, in_script};
+use files::{Files, Hashes};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
