@@ -104,7 +104,10 @@ pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<
         let mut small = Vec::new();
         let is_small = file.size <= SMALL && unpacked_name(&file.path) == file.path;
         if is_small {
-            poured(file, &mut |bytes| Ok(small.extend_from_slice(bytes)))?;
+            poured(file, &mut |bytes| {
+                small.extend_from_slice(bytes);
+                Ok(())
+            })?;
         }
         let mut check = Utf8Check::default();
         check.push(&small);
