@@ -1,7 +1,7 @@
 //! SHA-256 as lower-case hexadecimal text: how files, steps and jobs are known.
 
 use sha2::{Digest, Sha256};
-use std::io::Read;
+use std::io::{Read, Write};
 
 /// The digest of bytes.
 pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
@@ -45,6 +45,37 @@ impl<R: Read> Read for Hashing<R> {
         self.hash.update(&into[..n]);
         self.size += n as u64;
         Ok(n)
+    }
+}
+
+/// A writer that knows the digest of what it took.
+pub struct Taking<W> {
+    inner: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Taking<W> {
+    /// Hashes whatever is written through it.
+    pub fn new(inner: W) -> Taking<W> {
+        Taking { inner, hash: Sha256::new() }
+    }
+
+    /// The digest of everything, when it is written out.
+    pub fn finish(mut self) -> std::io::Result<String> {
+        self.inner.flush()?;
+        Ok(text(self.hash.finalize()))
+    }
+}
+
+impl<W: Write> Write for Taking<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
     }
 }
 

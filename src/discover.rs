@@ -6,6 +6,7 @@ use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Finding, Subject};
 use crate::job::{HOUSE, Job, Source};
 use crate::unpack::{self, Location};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
     let mut files = Vec::new();
     let mut findings = Vec::new();
     for (index, source) in job.sources.iter().enumerate() {
-        let from = files.len();
+        let (from, mut named) = (files.len(), Vec::new());
         let mut seen: HashMap<String, Option<String>> = HashMap::new();
         for pattern in &source.files {
             let found = located(&root, pattern)?;
@@ -61,13 +62,14 @@ pub fn discover(job: &Job, root: &Path) -> Result<(Vec<SourceFile>, Vec<Finding>
                 match seen.get(&path) {
                     None => {
                         seen.insert(path.clone(), house.clone());
-                        files.push(open(index, path, house, location)?);
+                        named.push((path, house, location));
                     }
                     Some(other) if *other != house => return Err(several(&path, other.as_deref().into_iter().chain(house.as_deref()))),
                     Some(_) => {}
                 }
             }
         }
+        files.extend(opened(index, named)?);
         files[from..].sort_by(|a: &SourceFile, b| a.path.cmp(&b.path));
         exclude(source, &mut files[from..], &mut findings);
     }
@@ -156,7 +158,7 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
     // Walk no more of the root than the pattern can reach.
     let fixed: PathBuf = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();
     let depth = if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() - fixed.components().count() };
-    let mut found = Vec::new();
+    let (mut found, mut real) = (Vec::new(), Real::default());
     for entry in walkdir::WalkDir::new(root.join(&fixed)).follow_links(true).max_depth(depth) {
         let entry = match entry {
             Ok(entry) => entry,
@@ -174,7 +176,7 @@ fn matching(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>> {
             let hint = "a file is read twice: write it into a file, or give it to standard input, whose pattern is `-`";
             return Err(Stop::new(Subject::File, format!("{shown} matches `{pattern}` and is no file but {what}"), hint));
         }
-        let real = entry.path().canonicalize().map_err(|e| unreadable(&shown, &e))?;
+        let real = real.of(&entry).map_err(|e| unreadable(&shown, &e))?;
         if !real.starts_with(root) {
             return Err(Stop::usage(
                 format!("{shown} is a link to {}, outside the root {}", real.display(), root.display()),
@@ -243,6 +245,29 @@ pub fn located_again(root: &Path, path: &str) -> Option<Location> {
         Some(member) => Location::Member(real, member),
         None => Location::File(real),
     })
+}
+
+/// Where files really are; of those of one folder the folder is asked once.
+#[derive(Default)]
+struct Real {
+    folder: PathBuf,
+    real: PathBuf,
+}
+
+impl Real {
+    fn of(&mut self, entry: &walkdir::DirEntry) -> std::io::Result<PathBuf> {
+        let path = entry.path();
+        let Some(folder) = path.parent().filter(|_| !entry.path_is_symlink()) else { return path.canonicalize() };
+        if self.folder != folder || self.real.as_os_str().is_empty() {
+            (self.real, self.folder) = (folder.canonicalize()?, folder.to_owned());
+        }
+        Ok(self.real.join(entry.file_name()))
+    }
+}
+
+/// Reads files, on all cores; in their order.
+fn opened(source: usize, named: Vec<(String, Option<String>, Location)>) -> Result<Vec<SourceFile>> {
+    named.into_par_iter().map(|(path, house, location)| open(source, path, house, location)).collect()
 }
 
 fn open(source: usize, path: String, house: Option<String>, location: Location) -> Result<SourceFile> {

@@ -16,6 +16,8 @@ use tieout_parsers::{Context, Encoding, Located, Parsed, Reader, Record, Span, T
 const KEPT: usize = 50_000;
 /// The most that a program gets of one file: 256 MiB.
 const EXEC: usize = 256 << 20;
+/// Up to how many bytes a file is read only once.
+const SMALL: u64 = 1 << 16;
 
 /// A file that was read.
 #[derive(Default)]
@@ -74,7 +76,8 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
             read.take(&kept, block);
             Ok(())
         })?;
-        let records = std::mem::take(&mut read.parsed.records);
+        let mut records = std::mem::take(&mut read.parsed.records);
+        records.shrink_to_fit();
         read.parsed = Parsed { records, ..parsed };
         if read.parsed.broken {
             (read.rows, read.waiting, read.again) = (0, 0, None);
@@ -98,13 +101,24 @@ pub fn read_file(job: &Job, file: &SourceFile, each: &mut dyn FnMut(Vec<Located<
         })?;
         poured.unwrap_or_else(|| through_a_program(job, source, &all, &context))
     } else {
-        let utf8 = source.encoding != Encoding::Auto || is_utf8(file)?;
+        let mut small = Vec::new();
+        let is_small = file.size <= SMALL && unpacked_name(&file.path) == file.path;
+        if is_small {
+            poured(file, &mut |bytes| {
+                small.extend_from_slice(bytes);
+                Ok(())
+            })?;
+        }
+        let mut check = Utf8Check::default();
+        check.push(&small);
+        let utf8 = source.encoding != Encoding::Auto || if is_small { check.holds() } else { is_utf8(file)? };
         let mut reader = Reader::new(source.format, &context, utf8);
-        let poured = poured(file, &mut |bytes| {
+        let mut read = |bytes: &[u8]| {
             reader.push(bytes);
             let records = reader.records();
             if records.is_empty() { Ok(()) } else { each(records) }
-        })?;
+        };
+        let poured = if is_small { read(&small).map(|()| None) } else { poured(file, &mut read) }?;
         poured.unwrap_or_else(|| reader.finish())
     };
     each(std::mem::take(&mut parsed.records))?;

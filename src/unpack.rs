@@ -14,8 +14,9 @@ use std::sync::Arc;
 const LIMIT: u64 = 1 << 30;
 /// See [`LIMIT`].
 const RATIO: u64 = 100;
-/// How many bytes are read at once.
+/// How many bytes are read at once, and how many first: most files are small.
 const PIECE: usize = 1 << 20;
+const FIRST: usize = 1 << 16;
 
 /// Where the bytes of a source file are.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ fn pour(path: &str, raw: &mut dyn Read, each: &mut dyn FnMut(&[u8]) -> Result<()
     let mut hashing = Hashing::new(raw);
     let packed = unpacked_name(path) != path;
     let unread = |error: std::io::Error| if packed { broken(&io_words(&error)) } else { Dry::Unread(error) };
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; FIRST];
     let mut sum = 0;
     if path.ends_with(".gz") {
         let mut unpacking = flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(&mut hashing));
@@ -96,7 +97,11 @@ fn pour(path: &str, raw: &mut dyn Read, each: &mut dyn FnMut(&[u8]) -> Result<()
         }
     } else {
         while let Some(bytes) = next(&mut hashing, &mut piece).map_err(unread)? {
+            let full = bytes.len() == FIRST;
             each(bytes)?;
+            if full {
+                piece.resize(PIECE, 0);
+            }
         }
     }
     hashing.finish().map_err(Dry::Unread)

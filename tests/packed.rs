@@ -29,7 +29,7 @@ columns = { meter = "meter", day = "day", kwh = "kwh", paid = "paid", note = "no
 
 fn line(n: usize) -> String {
     let note = ["", "\"a, \"\"quoted\"\" note\"", "tab\there", "back\\slash", "ÅÄÖ 🏠"][n % 5];
-    format!("m{:04},2025-{:02}-{:02},{}.{:03},{},{note}\n", n / 300, n % 12 + 1, n / 12 % 25 + 1, n * 7, n % 1000, n % 3 == 0)
+    format!("m{:04},2025-{:02}-{:02},{}.{:03},{},{note}\n", n / 300, n % 12 + 1, n / 12 % 25 + 1, n * 7, n % 1000, n.is_multiple_of(3))
 }
 
 fn files(env: &TestEnv, change: impl Fn(usize) -> String) {
@@ -216,7 +216,8 @@ on_both! {
 
     fn what_is_odd_is_said_as_if_it_had_been_staged(env) {
         // A row twice, one that contradicts, a key that is missing, a value that the column cannot hold, a unique value twice.
-        let odd: [(&str, fn(usize) -> String, i32); 5] = [
+        type Odd = (&'static str, fn(usize) -> String, i32);
+        let odd: [Odd; 5] = [
             ("duplicate", |n| if n == 4000 { line(3) } else { line(n) }, 0),
             ("contradiction", |n| if n == 4000 { line(3).replace(".003,", ".004,") } else { line(n) }, 3),
             ("missing-value", |n| if n == 4000 { line(n).replace("m0013", "") } else { line(n) }, 3),

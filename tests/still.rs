@@ -69,6 +69,51 @@ on_both! {
         run(env, &["run", "rent"], 1);
     }
 
+    fn of_very_many_checks_alike_none_is_lost(env) {
+        env.copy_fixture("rent");
+        let job = "[job]\nname = \"many\"\ncurrency = \"SEK\"\ntimezone = \"Europe/Stockholm\"\n[migrations]\ndir = \"../rent/migrations\"\n\
+                   [[source]]\nname = \"tenants\"\nformat = \"csv\"\nfiles = [\"tenants.csv\"]\n\
+                   [[source]]\nname = \"rent-history\"\nformat = \"rent-history-json\"\nfiles = [\"rent/*.json\"]\n";
+        env.write("many/tieout.toml", job);
+        env.write("many/tenants.csv", "id,name,email,start_date,departure_date,room_adjustment\nt1,Ada,ada@flat.example,,,\n");
+        for n in 0..1100 {
+            let (year, month, share) = (1920 + n / 12, n % 12 + 1, if n == 1050 { 10_001 } else { 10_000 });
+            let calculation = format!(
+                "{{\"constants\": {{\"year\": {year}, \"month\": {month}, \"kallhyra\": 9000, \"drift_rakning\": 1000}}, \
+                 \"roommates\": {{\"Ada\": {{}}}}, \"final_results\": {{\"Ada\": {share}}}}}"
+            );
+            env.write(&format!("many/rent/{year}_{month:02}_v1.json"), calculation);
+        }
+        let first = run(env, &["run", "many", "--format", "csv", "--report", "r"], 0);
+        assert_eq!(first["alike"], serde_json::json!({"recompute": 99, "residency": 100, "shares-vs-total": 99}));
+        let odd = |outcome: &Value| {
+            let odd = outcome["checks"].as_array().unwrap().iter().filter(|c| c["group"] == "2007_07_v1" && c["status"] != "match");
+            odd.map(|c| c["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(odd(&first), ["shares-vs-total", "recompute"], "whatever is no match is listed");
+        let all = first["checks"].as_array().unwrap().len() + 298;
+        let recorded = |run: usize| {
+            let columns = "name, group_name, expected, actual, difference, status, severity, explanation";
+            env.database.rows(&format!("SELECT {columns} FROM tieout_check WHERE run_id = {run} ORDER BY id"))
+        };
+        let of_first = recorded(1);
+        assert_eq!(of_first.len(), all);
+        let last = of_first.iter().find(|row| row[0] == "recompute" && row[1] == "2011_08_v1").unwrap();
+        assert!(last[2] == "10000" && last[5] == "match" && last[6] == "warning" && last[7].starts_with("proved: D = 31"), "{last:?}");
+        let told = env.read("r/csv/checks.csv");
+        assert_eq!(told.lines().count(), all + 1);
+        assert!(told.contains("2011_08_v1") && env.read("r/report.txt").contains("residency  1100 match"));
+        assert!(env.read("r/index.html").contains("298 more comparisons match"));
+        // A run that takes the word of the last one has a row of its own of each, and so has one that takes its word.
+        for n in [2, 3] {
+            let again = run(env, &["run", "many"], 0);
+            assert!(taken_over(&again) && again["alike"] == first["alike"] && odd(&again) == odd(&first));
+            assert_eq!(recorded(n), of_first);
+        }
+        env.database.execute("DELETE FROM tieout_check WHERE run_id = 3 AND group_name = '2011_08_v1'");
+        assert!(!taken_over(&run(env, &["run", "many"], 0)), "what is not recorded any more cannot be taken over");
+    }
+
     fn a_file_a_job_and_a_flag_are_seen(env) {
         env.copy_fixture("rent");
         run(env, &["run", "rent"], 0);

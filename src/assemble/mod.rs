@@ -9,7 +9,7 @@ mod people;
 pub mod tables;
 
 pub use calculations::{Calculation, Standing, calculations};
-pub use config::{ConfigAt, Existing, config_rows};
+pub use config::{ConfigAt, ConfigRows, Existing, config_rows};
 pub use declared::declared_rows;
 pub use houses::houses;
 pub use people::{People, Person, tenant_rows};
@@ -37,6 +37,9 @@ pub struct Archive<'a> {
     /// What each gave, in the same order.
     pub read: &'a [Option<FileRead>],
 }
+
+/// How many records wait together for whoever takes them.
+const SENT: usize = 4096;
 
 /// A record with the index of its file.
 pub type Found<'a> = (usize, Cow<'a, Located<Record>>);
@@ -86,7 +89,14 @@ impl<'a> Archive<'a> {
         let (send, receive) = sync_channel(2);
         scope.spawn(move || {
             let gone = |_| Stop::interrupted();
-            let read = read_file(self.job, &self.files[file], &mut |block| send.send(Ok(block)).map_err(gone));
+            let read = read_file(self.job, &self.files[file], &mut |block| {
+                // A block is large as records; of what waits to be taken there is less.
+                let mut block = block.into_iter();
+                while block.len() > 0 {
+                    send.send(Ok(block.by_ref().take(SENT).collect())).map_err(gone)?;
+                }
+                Ok(())
+            });
             if let Err(stop) = read {
                 let _ = send.send(Err(stop)); // Nobody may be there to hear it.
             }
@@ -135,53 +145,66 @@ where
     })
 }
 
-/// The ledger rows of the calculations that count: one for each person who owes something.
-pub fn ledger_rows(archive: Archive<'_>, calculations: &[Calculation<'_>], people: &People) -> (Vec<Row>, Vec<Finding>) {
-    let (mut rows, mut findings) = (Vec::new(), Vec::new());
+/// How many ledger rows the calculations give that count, and whose they are not known to be.
+pub fn ledger_found(calculations: &[Calculation<'_>], people: &People) -> (usize, Vec<Finding>) {
+    let (mut rows, mut findings) = (0, Vec::new());
     for calculation in calculations.iter().filter(|c| c.standing == Standing::Current) {
-        let source = &archive.job.sources[archive.files[calculation.file].source];
-        let rent = calculation.rent;
-        let period = calculation.period(source.period);
-        let heads = if rent.roommates.is_empty() { rent.shares.len() } else { rent.roommates.len() };
-        let base = rent
-            .constant("kallhyra")
-            .map(|kallhyra| (kallhyra / Decimal::from(heads.max(1))).round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
-        let calculated_at = rent.calculated_at.map(|t| t.canonical());
-        let title = rent.title.clone().unwrap_or_else(|| format!("Rent {period}"));
-        for share in &rent.shares {
+        for share in &calculation.rent.shares {
             if people.is_ambiguous(calculation.house, &share.name) {
                 let message = format!("the database has several tenants called {}, so it is unknown whose rent this is", share.name);
                 let hint = "give one of them a longer name, in the calculations too, or state the right one in the files";
                 let finding = Finding::new(Severity::Error, Subject::Check, "name-twice", message, hint);
                 findings.push(finding.at(calculation.path, &share.span));
             }
-            let Some(person) = people.by_name(calculation.house, &share.name) else {
-                let (message, hint) = unknown(people, calculation.house, &share.name);
-                let finding = Finding::new(Severity::Error, Subject::File, "unknown-tenant", message, hint);
-                findings.push(finding.at(calculation.path, &share.span));
+            if people.by_name(calculation.house, &share.name).is_some() {
+                rows += 1;
                 continue;
-            };
-            let roommate = rent.roommate(&share.name);
-            let adjustment = roommate.and_then(|r| r.room_adjustment).map_or(Decimal::ZERO, |a| a.0);
-            let values = vec![
-                None,
-                Some(person.id.clone()),
-                Some(period.canonical()),
-                Some(share.amount.canonical()),
-                Some(share.amount.canonical()),
-                calculated_at.clone(),
-                None,
-                roommate.and_then(|r| r.days).map(|d| d.canonical()),
-                Some(adjustment.canonical()),
-                base.map(|b| b.canonical()),
-                Some(title.clone()),
-                calculated_at.clone(),
-            ];
-            let values = tables::placed(archive.job, calculation.house, values);
-            rows.push(Row { values, origin: Origin { file: Some(calculation.file), span: share.span.clone(), derived: None } });
+            }
+            let (message, hint) = unknown(people, calculation.house, &share.name);
+            let finding = Finding::new(Severity::Error, Subject::File, "unknown-tenant", message, hint);
+            findings.push(finding.at(calculation.path, &share.span));
         }
     }
     (rows, findings)
+}
+
+/// The ledger rows of the calculations that count: one for each person who owes something and is known.
+pub fn ledger_rows<'c>(archive: Archive<'c>, calculations: &'c [Calculation<'c>], people: &'c People) -> impl Iterator<Item = Row> + 'c {
+    calculations.iter().filter(|c| c.standing == Standing::Current).flat_map(move |c| ledger_rows_of(archive, c, people))
+}
+
+fn ledger_rows_of(archive: Archive<'_>, calculation: &Calculation<'_>, people: &People) -> Vec<Row> {
+    let source = &archive.job.sources[archive.files[calculation.file].source];
+    let rent = calculation.rent;
+    let period = calculation.period(source.period);
+    let heads = if rent.roommates.is_empty() { rent.shares.len() } else { rent.roommates.len() };
+    let base = rent
+        .constant("kallhyra")
+        .map(|kallhyra| (kallhyra / Decimal::from(heads.max(1))).round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
+    let calculated_at = rent.calculated_at.map(|t| t.canonical());
+    let title = rent.title.clone().unwrap_or_else(|| format!("Rent {period}"));
+    let known = rent.shares.iter().filter_map(|share| Some((share, people.by_name(calculation.house, &share.name)?)));
+    let rows = known.map(|(share, person)| {
+        let roommate = rent.roommate(&share.name);
+        let adjustment = roommate.and_then(|r| r.room_adjustment).map_or(Decimal::ZERO, |a| a.0);
+        let values = vec![
+            None,
+            Some(person.id.clone()),
+            Some(period.canonical()),
+            Some(share.amount.canonical()),
+            Some(share.amount.canonical()),
+            calculated_at.clone(),
+            None,
+            roommate.and_then(|r| r.days).map(|d| d.canonical()),
+            Some(adjustment.canonical()),
+            base.map(|b| b.canonical()),
+            Some(title.clone()),
+            calculated_at.clone(),
+        ];
+        let values = tables::placed(archive.job, calculation.house, values);
+        Row { values, origin: Origin { file: Some(calculation.file), span: share.span.clone(), derived: None } }
+    });
+    rows.collect()
 }
 
 /// That no tenant of the house has a name, and what may be meant.

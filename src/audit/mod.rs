@@ -224,7 +224,7 @@ fn figures(store: &mut Store, question: &Question<'_>, named: &rows::Named, find
             return Ok(Part { failed: 1, notes: vec!["the comparison stopped".to_owned()], ..Part::of("checks") }.ran());
         }
     };
-    let mut part = Part { count: outcome.checks.len(), ..Part::of("checks") };
+    let mut part = Part { count: outcome.comparisons(), ..Part::of("checks") };
     for check in outcome.checks.iter().filter(|c| c.fails()) {
         let found = if named.is_empty() || check.name != "read-back" { Some(failed(check)) } else { None };
         part.failed += 1;

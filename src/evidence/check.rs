@@ -1,6 +1,7 @@
 //! Checks: one comparison each, with its figures, how it came out, and how well that is known.
 
 use super::Severity;
+use super::alike::KEPT;
 use crate::digest::sha256;
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
@@ -239,9 +240,6 @@ impl Check {
         self.severity == Severity::Error && !self.status.passes()
     }
 }
-/// Of how many checks of one name and status the figures are kept that they were computed from.
-const KEPT: usize = 1000;
-
 /// Forgets the figures of checks of which there are many alike: an archive of a hundred thousand calculations would not fit into
 /// memory with all of them, and each can be looked up where its check says.
 pub fn forget_figures(checks: &mut [Check]) {

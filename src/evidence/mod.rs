@@ -1,8 +1,10 @@
 //! What a run finds out: findings, checks and their operands. The one model that reconciling, reporting and scripts share.
 //! Here is no rule and no rendering.
 
+mod alike;
 mod check;
 
+pub use alike::{Alike, Checks};
 pub use check::{Check, Operand, PassedOn, Proof, Side, Status, forget_figures, without_figures};
 
 use serde::{Deserialize, Serialize};

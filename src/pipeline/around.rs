@@ -49,9 +49,9 @@ pub(super) fn guarded(
             Ready::WithoutBackup => unguarded = true,
         }
     }
-    let clean = outcome.clone();
+    let clean = unguarded.then(|| outcome.clone());
     let mut end = transact(request, archive, store, outcome, steps, unguarded)?;
-    if end == End::Unguarded {
+    if let (End::Unguarded, Some(clean)) = (end, clean) {
         *outcome = clean;
         outcome.backup = Some(around.back_up(outcome)?);
         end = transact(request, archive, store, outcome, steps, false)?;

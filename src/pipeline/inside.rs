@@ -2,10 +2,10 @@
 
 use super::{Command, Request, checks, record_files, schema, sources};
 use crate::assemble::{
-    self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_rows, tables,
-    tenant_rows,
+    self, Archive, Calculation, ConfigAt, Existing, People, Person, bill_rows, calculations, config_rows, houses, ledger_found,
+    ledger_rows, tables, tenant_rows,
 };
-use crate::error::{Result, Stop};
+use crate::error::{Result, Stop, io_words};
 use crate::evidence::{Check, Severity, Status, forget_figures};
 use crate::job::{Job, OnStale};
 use crate::load::{Files, Stages, Totals, compared, delete_stale, load};
@@ -38,11 +38,10 @@ pub(super) fn load_and_check(
     let people = existing_people(job, store)?;
     let (tenants, people, found) = tenant_rows(archive, people);
     outcome.findings.extend(found);
-    let calculations = pure_checks(archive, &people, outcome);
-    let (ledger, found) = ledger_rows(archive, &calculations, &people);
+    let calculations = pure_checks(archive, &people, outcome)?;
+    let (assumed, found) = ledger_found(&calculations, &people);
     outcome.findings.extend(found);
     sources::mark(outcome, &calculations);
-    let assumed = ledger.len();
 
     // A comparison records its files when it is over.
     let files = if dry { (1..=outcome.sources.len() as i64).map(|n| -n).collect() } else { record_files(outcome, store)? };
@@ -65,7 +64,8 @@ pub(super) fn load_and_check(
         loader.load_nothing(store, &tables::electricity_bill(job))?;
     }
     if !calculations.is_empty() {
-        loader.load(store, &tables::ledger(job), (&[], assumed), || ledger.iter().cloned().map(Ok))?;
+        let rows = || ledger_rows(archive, &calculations, &people).map(Ok);
+        loader.load(store, &tables::ledger(job), (&[], assumed), rows)?;
         loader.outcome.assumptions.push(format!("amountPaid of each of the {assumed} ledger rows is assumed to equal amountDue when the row is first written; no file states what was paid"));
     } else {
         loader.load_nothing(store, &tables::ledger(job))?;
@@ -73,7 +73,7 @@ pub(super) fn load_and_check(
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(job, store)?, &bill_sums(job, store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(job), (&[], rows.len()), || rows.iter().cloned().map(Ok))?;
+        loader.load(store, &tables::config(job), (&[], rows.len()), || rows.each().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::config(job))?;
     }
@@ -108,9 +108,9 @@ pub(super) fn load_and_check(
 pub(super) fn without_database(archive: Archive<'_>, store: &mut Store, outcome: &mut Outcome) -> Result<()> {
     let (_, people, found) = tenant_rows(archive, existing_people(archive.job, store)?);
     outcome.findings.extend(found);
-    let calculations = pure_checks(archive, &people, outcome);
+    let calculations = pure_checks(archive, &people, outcome)?;
     if archive.knows_everybody() {
-        outcome.findings.extend(ledger_rows(archive, &calculations, &people).1);
+        outcome.findings.extend(ledger_found(&calculations, &people).1);
     }
     sources::mark(outcome, &calculations);
     declared_checks_not_run(archive.job, outcome)?;
@@ -132,29 +132,29 @@ fn not_run(name: &str, group: &str, severity: Severity) -> Check {
 }
 
 /// The checks over the files alone.
-fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Vec<Calculation<'a>> {
+fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome) -> Result<Vec<Calculation<'a>>> {
     outcome.findings.extend(houses(archive));
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
+    let mut heard = rent::Heard::default();
     if archive.knows_everybody() {
-        add(rent::of_people(&calculations, people), outcome);
+        rent::of_people(&calculations, people, &mut heard);
     } else {
-        outcome.checks.push(not_run("residency", "every calculation", Severity::Error));
+        heard.checks.push(not_run("residency", "every calculation", Severity::Error));
     }
     let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
     let unread = archive.files.iter().zip(archive.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.is_rejected()));
     let refused: Vec<&str> = unread.map(|(file, _)| file.path.as_str()).collect();
-    add(rent::of_files(&calculations, &paths, &refused), outcome);
+    rent::of_files(&calculations, &paths, &refused, &mut heard);
+    outcome.findings.extend(heard.findings);
+    let (kept, alike) =
+        heard.checks.finish().map_err(|e| Stop::database(format!("the checks cannot be kept: {}", io_words(&e)), "run again"))?;
+    outcome.checks.extend(kept);
+    outcome.alike = alike;
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }
-    calculations
-}
-
-fn add((checks, findings): rent::Said, outcome: &mut Outcome) {
-    outcome.checks.extend(checks);
-    forget_figures(&mut outcome.checks);
-    outcome.findings.extend(findings);
+    Ok(calculations)
 }
 
 /// After how many rows it is told how far the loading is.

@@ -10,6 +10,7 @@ pub(super) fn record(outcome: &mut Outcome, store: &mut Store) -> Result<()> {
     let run = &outcome.run;
     let id = run.id.unwrap_or_default();
     store.record_evidence(id, &outcome.checks, &outcome.findings)?;
+    store.record_alike(id, &outcome.alike)?;
     let report = serde_json::to_string(outcome).unwrap_or_default();
     store.record_run(&RunRecord {
         id,

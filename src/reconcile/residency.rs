@@ -11,11 +11,13 @@ use tieout_parsers::{Decimal, Month, RentCalculation, Tenant};
 const NAMED: usize = 12;
 const WEIGHED: usize = 48;
 
-/// One check for each calculation, and a finding for each whose month does not fit.
-pub(super) fn residency(calculations: &[Calculation<'_>], people: &People) -> (Vec<Check>, Vec<Finding>) {
+/// One check for each calculation, and a finding for each whose month does not fit; `of_house` are all those of a house.
+pub(super) fn residency<'a, 'c: 'a>(
+    calculations: &[Calculation<'_>],
+    of_house: &dyn Fn(Option<&str>) -> &'a [&'a Calculation<'c>],
+    people: &People,
+) -> (Vec<Check>, Vec<Finding>) {
     let (mut checks, mut findings) = (Vec::new(), Vec::new());
-    let mut houses: BTreeMap<Option<&str>, Vec<&Calculation<'_>>> = BTreeMap::new();
-    calculations.iter().for_each(|c| houses.entry(c.house).or_default().push(c));
     for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
         let rent = calculation.rent;
         let tenants: Vec<&Tenant> =
@@ -43,7 +45,7 @@ pub(super) fn residency(calculations: &[Calculation<'_>], people: &People) -> (V
             checks.push(check);
             continue;
         }
-        let fitting = fitting_months(calculation, &tenants, houses.get(&calculation.house).map_or(&[], Vec::as_slice));
+        let fitting = fitting_months(calculation, &tenants, of_house(calculation.house));
         check.operands = fitting.iter().take(WEIGHED).map(|fit| weighed(calculation, fit, tenants.len())).collect();
         let beside: Vec<&Fit> = fitting.iter().filter(|f| f.month.until(rent.label).abs() == 1).collect();
         let who: Vec<String> = absent.iter().map(|t| format!("{} ({})", t.name, away(t, rent.label))).collect();

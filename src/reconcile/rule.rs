@@ -295,6 +295,11 @@ fn unescaped(text: &str) -> String {
     text.replace("\u{1b}1", BETWEEN).replace("\u{1b}0", NONE).replace("\u{1b}2", OWN)
 }
 
+/// The text of a raw group's first column.
+pub(super) fn first_of(raw: &str) -> &str {
+    raw.split(BETWEEN).next().unwrap_or_default()
+}
+
 /// The name of a raw group. Two groups have one name only where they mean the same.
 pub(super) fn name_of(raw: &str) -> String {
     let parts: Vec<Option<String>> = raw.split(BETWEEN).map(|part| (part != NONE).then(|| unescaped(part))).collect();

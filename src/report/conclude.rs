@@ -40,8 +40,8 @@ pub(super) fn sentences(outcome: &Outcome, lang: Lang) -> Vec<String> {
     }
     if !outcome.checks.is_empty() {
         let figures = [
-            outcome.checks.len(),
-            count(&|s| s == Status::Match),
+            outcome.comparisons(),
+            count(&|s| s == Status::Match) + outcome.alike.count(),
             count(&|s| matches!(s, Status::WithinTolerance | Status::Explained | Status::Waived)),
             count(&|s| matches!(s, Status::Derived | Status::MissingExpected)),
             outcome.checks.iter().filter(|c| matches!(c.status, Status::Difference | Status::MissingActual | Status::NotRun)).count(),

@@ -283,6 +283,10 @@ fn limitations(outcome: &Outcome) -> Vec<String> {
     if forgotten > 0 {
         said.push(format!("of {forgotten} comparisons, all like a thousand others that are shown, the figures that they were computed from are not kept here: they stand in the files"));
     }
+    if !outcome.alike.is_empty() {
+        let words = "comparisons that match, each like a thousand others that are listed, are counted here and recorded in tieout_check, which the tables of `tieout report --format csv,xlsx` are written from";
+        said.push(format!("{} {words}", outcome.alike.count()));
+    }
     let left_out = outcome.sources.iter().filter(|s| s.status == "excluded").count();
     if left_out > 0 {
         said.push(format!("{left_out} files were left out on purpose, each with a reason, and their contents were not tested"));

@@ -100,6 +100,11 @@ fn check_suites(outcome: &Outcome) -> Vec<Suite> {
         });
         suites[at].cases.push(check_case(check));
     }
+    for (name, n) in &outcome.alike.counts {
+        if let Some(suite) = suites.iter_mut().find(|s| s.name == *name) {
+            suite.cases.push(Case { name: format!("{n} more that match"), result: Result::Passed, aside: String::new() });
+        }
+    }
     suites
 }
 

@@ -22,7 +22,7 @@ struct Page {
 /// Renders an outcome.
 pub(super) fn markdown(outcome: &Outcome, lang: Lang) -> Result<String> {
     let mut page = Page { out: format!("# {}\n", lang.say(conclude::title(outcome))), ..Page::default() };
-    known(outcome, lang, &mut page)?;
+    known(outcome, None, lang, &mut page)?;
     page.end();
     Ok(page.out)
 }

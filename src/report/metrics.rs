@@ -2,6 +2,7 @@
 //! replaced by the next.
 
 use super::{Outcome, RunStatus, clock};
+use crate::evidence::Status;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -53,7 +54,9 @@ fn rows(outcome: &Outcome) -> Samples {
 }
 
 fn checks(outcome: &Outcome) -> Samples {
-    counted(outcome.checks.iter().map(|c| vec![("name", c.name.clone()), ("status", word(&c.status))]))
+    let labels = |name: &str, status: Status| vec![("name", name.to_owned()), ("status", word(&status))];
+    let alike = outcome.alike.counts.iter().flat_map(|(name, n)| std::iter::repeat_n(labels(name, Status::Match), *n));
+    counted(outcome.checks.iter().map(|c| labels(&c.name, c.status)).chain(alike))
 }
 
 fn findings(outcome: &Outcome) -> Samples {

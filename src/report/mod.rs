@@ -48,7 +48,7 @@ pub use write::{claim_folder, json, put_in_place, report_file, write};
 
 use crate::cache::CacheOutcome;
 use crate::error::Stop;
-use crate::evidence::{Check, Finding, PassedOn, Severity, Status, Subject};
+use crate::evidence::{Alike, Check, Finding, PassedOn, Severity, Status, Subject};
 use crate::load::Counts;
 use crate::migrate::StepOutcome;
 use crate::preflight::Item;
@@ -72,6 +72,9 @@ pub struct Outcome {
     pub tables: BTreeMap<String, Counts>,
     /// Every check, in every group.
     pub checks: Vec<Check>,
+    /// How many more checks match, by name, each like a thousand that are listed: they are recorded in `tieout_check`.
+    #[serde(default, skip_serializing_if = "Alike::is_empty")]
+    pub alike: Alike,
     /// What differences that are let stand come to.
     #[serde(default)]
     pub passed_on: PassedOn,
@@ -214,6 +217,7 @@ impl Outcome {
             migrations: Vec::new(),
             tables: BTreeMap::new(),
             checks: Vec::new(),
+            alike: Alike::default(),
             passed_on: PassedOn::default(),
             findings: Vec::new(),
             kinds: Vec::new(),
@@ -298,6 +302,11 @@ impl Outcome {
         let kinds = listed.into_iter().map(|((severity, code), count)| FindingKind { code, severity, count });
         self.kinds = kinds.collect();
         self.kinds.sort_by(|a, b| (b.severity, &a.code).cmp(&(a.severity, &b.code)));
+    }
+
+    /// How many comparisons were made.
+    pub fn comparisons(&self) -> usize {
+        self.checks.len() + self.alike.count()
     }
 
     /// Whether the run ties out, but with differences or warnings that somebody should look at.

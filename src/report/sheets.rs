@@ -8,7 +8,7 @@ use super::rows::{self, Holds};
 use super::safety::way_back;
 use super::{Outcome, conclude};
 use crate::error::Result;
-use crate::evidence::{Check, Severity, Side};
+use crate::evidence::{Check, Severity, Side, Status};
 use crate::store::Store;
 use std::borrow::Cow;
 
@@ -46,8 +46,8 @@ fn maybe<'c>(value: Option<&'c str>, cell: fn(&'c str) -> Cell<'c>) -> Cell<'c> 
 }
 
 /// Writes every table: what the outcome knows, then what the database holds.
-pub(super) fn write(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
-    known(outcome, lang, out)?;
+pub(super) fn write(outcome: &Outcome, mut store: Option<&mut Store>, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
+    known(outcome, store.as_deref_mut(), lang, out)?;
     let Some(store) = store else { return listed(outcome, lang, out) };
     for table in rows::tables(store, outcome)? {
         let name = match table.name.as_str() {
@@ -87,11 +87,11 @@ pub(super) fn write(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, ou
     rows::changes(store, outcome, |c| change(&c, out))
 }
 
-/// What the outcome itself knows.
-pub(super) fn known(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
+/// What the outcome itself knows; the checks that it only counts are read from the database.
+pub(super) fn known(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
     summary(outcome, lang, out)?;
     controls(outcome, lang, out)?;
-    checks(outcome, lang, out)?;
+    checks(outcome, store, lang, out)?;
     differences(outcome, lang, out)?;
     files(outcome, lang, out)?;
     let account = &outcome.account;
@@ -259,11 +259,13 @@ fn controls(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
     Ok(())
 }
 
-fn checks(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
+fn checks(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
     let heads =
         ["Check", "Group", "Actual", "Expected", "Difference", "Status", "Severity", "Tolerance", "Why that tolerance", "Explanation"];
     out.sheet("checks", &heads.map(|h| lang.word(h)))?;
-    outcome.checks.iter().try_for_each(|c| out.row(&check(c, lang)))
+    outcome.checks.iter().try_for_each(|c| out.row(&check(c, lang)))?;
+    let (Some(store), Some(run), false) = (store, outcome.run.id, outcome.alike.is_empty()) else { return Ok(()) };
+    store.checks_behind(run, outcome.checks.len(), |c| out.row(&check(&c, lang)))
 }
 
 fn check(c: &Check, lang: Lang) -> Vec<Cell<'_>> {
@@ -283,7 +285,6 @@ fn check(c: &Check, lang: Lang) -> Vec<Cell<'_>> {
 
 /// Every difference with the figures it was computed from, down to the quoted line.
 fn differences(outcome: &Outcome, lang: Lang, out: &mut dyn Sheets) -> Result<()> {
-    use crate::evidence::Status;
     let heads = ["Check", "Group", "Difference", "Status", "Side", "What", "Value", "File", "Line", "Column", "Quoted line"];
     out.sheet("differences", &heads.map(|h| lang.word(h)))?;
     for c in outcome.checks.iter().filter(|c| !matches!(c.status, Status::Match | Status::Derived)) {

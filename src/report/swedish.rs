@@ -188,6 +188,10 @@ pub(super) const SWEDISH: &[(&str, &str)] = &[
         "Rad till fil: av {} rader anger {} filen och raden de kommer från, och {} är härledda ur andra rader.",
     ),
     (
+        "{} more comparisons match, each like a thousand that are listed: all of them are in the tables that `tieout report --format csv,xlsx` writes.",
+        "{} jämförelser till stämmer, var och en lik tusen som är uppräknade: alla finns i tabellerna som `tieout report --format csv,xlsx` skriver.",
+    ),
+    (
         "The first {} of {} rows are here; all of them are in the tables that `tieout report --format csv,xlsx` writes.",
         "De första {} av {} raderna finns här; alla finns i tabellerna som `tieout report --format csv,xlsx` skriver.",
     ),

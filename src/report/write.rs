@@ -7,9 +7,11 @@ use super::html::html;
 use super::markdown::markdown;
 use super::xlsx::Book;
 use super::{Outcome, Style, sheets, text};
+use crate::digest::Taking;
 use crate::error::{Result, Stop, io_words};
 use crate::store::Store;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -46,19 +48,28 @@ pub fn report_file(folder: &Path) -> PathBuf {
 
 /// Writes the reports into a folder; with the rows that the database holds, where it can be asked.
 pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, form: &Form) -> Result<()> {
-    let put = |name: &str, content: &str| {
+    let begun = |name: &str, fill: &mut dyn FnMut(File) -> std::io::Result<()>| {
         let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|e| {
+        File::create(&path).and_then(fill).map_err(|e| {
             Stop::usage(
                 format!("cannot write {}: {}", path.display(), io_words(&e)),
                 "the outcome is kept in the database: `tieout report` prints it",
             )
         })
     };
-    let json = json(outcome);
-    put("report.json", &json)?;
+    let put = |name: &str, content: &str| begun(name, &mut |mut file| file.write_all(content.as_bytes()));
+    let mut digest = String::new();
+    begun("report.json", &mut |file| {
+        let mut taking = Taking::new(BufWriter::new(file));
+        serde_json::to_writer_pretty(&mut taking, outcome)?;
+        taking.write_all(b"\n")?;
+        digest = taking.finish()?;
+        Ok(())
+    })?;
     put("report.txt", &text(outcome, Style::plain()))?;
-    put("index.html", &html(outcome, store.as_deref_mut(), form.lang, &json)?)?;
+    let page = html(outcome, store.as_deref_mut(), form.lang, &digest)?;
+    begun("index.html", &mut |file| page.write(&mut BufWriter::new(file)))?;
+    drop(page);
     for format in &form.more {
         match format {
             Format::Html | Format::Json | Format::Text => {}

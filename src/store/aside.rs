@@ -1,7 +1,7 @@
 //! Indexes and unique keys of an empty table, taken away while many rows come and built again from their own definitions: in order,
 //! and once.
 
-use super::{Store, quote};
+use super::{CACHE_KIB, SORT_KIB, Store, quote};
 use crate::error::Result;
 
 /// What was taken away: the statements that bring it back, in order.
@@ -58,7 +58,9 @@ impl Store {
 
     /// Builds again what was taken away.
     pub fn bring_indexes_back(&mut self, aside: Aside) -> Result<()> {
-        aside.0.iter().try_for_each(|sql| self.execute(sql))
+        self.keep_pages(SORT_KIB)?;
+        aside.0.iter().try_for_each(|sql| self.execute(sql))?;
+        self.keep_pages(CACHE_KIB)
     }
 
     /// Tries a statement; whether it went. What a failed one did is undone.

@@ -2,6 +2,7 @@
 //! What is loaded and why is not decided here.
 
 mod address;
+mod alike;
 mod around;
 mod aside;
 mod blocks;
@@ -85,8 +86,9 @@ const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'
     SET work_mem = '64MB'; SET temp_buffers = '64MB'; \
     SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
 
-/// How much of a file SQLite keeps in memory, in KiB.
+/// How much of a file SQLite keeps in memory while it is written, in KiB; and while indexes are built, which are sorted in as much again.
 const CACHE_KIB: usize = 48 * 1024;
+const SORT_KIB: usize = 16 * 1024;
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -105,7 +107,10 @@ impl Store {
         match target {
             Target::Sqlite(path) => {
                 let lock = Lock::beside(path, doing)?;
-                Ok((Store::connect(target)?, lock))
+                let mut store = Store::connect(target)?;
+                // With its usual 2 MB, SQLite writes and reads pages of an index over and over while a million rows come.
+                store.keep_pages(CACHE_KIB)?;
+                Ok((store, lock))
             }
             Target::Postgres(_) => {
                 let mut store = Store::connect(target)?;
@@ -171,8 +176,7 @@ impl Store {
         if self.is_postgres() {
             self.execute(&format!("{POSTGRES_SESSION}; SET lock_timeout = {patience}"))
         } else {
-            // With its usual 2 MB, SQLite writes and reads pages of an index over and over while a million rows come.
-            self.execute(&format!("PRAGMA busy_timeout = {patience}; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB}"))
+            self.execute(&format!("PRAGMA busy_timeout = {patience}; PRAGMA foreign_keys = ON"))
         }
     }
 
@@ -296,6 +300,11 @@ impl Store {
     /// Commits.
     pub fn commit(&mut self) -> Result<()> {
         self.execute("COMMIT")
+    }
+
+    /// How much of a file SQLite keeps in memory, and sorts there, in KiB.
+    fn keep_pages(&mut self, kib: usize) -> Result<()> {
+        if self.is_postgres() { Ok(()) } else { self.execute(&format!("PRAGMA cache_size = -{kib}")) }
     }
 
     /// Gives back the memory in which SQLite keeps what it read and wrote.

@@ -105,7 +105,12 @@ impl<'a> Reader<'a, '_> {
                 "the name counts; rename the file if it is the name that is wrong",
             );
         }
-        Some(RentCalculation { label, version, calculated_at, title, config_month, constants, roommates, shares })
+        let mut calculation = RentCalculation { label, version, calculated_at, title, config_month, constants, roommates, shares };
+        // All calculations of an archive are in memory at once.
+        calculation.constants.shrink_to_fit();
+        calculation.roommates.shrink_to_fit();
+        calculation.shares.shrink_to_fit();
+        Some(calculation)
     }
 
     fn metadata(&mut self, node: Option<Place<'a>>) -> (Option<Timestamp>, Option<(Decimal, Span)>, Option<String>) {

@@ -3,9 +3,9 @@
 
 use crate::error::Result;
 use crate::evidence::{Check, Status};
-use crate::reconcile::rule::{Cells, Declared, HOUSE, Kind, Need, Rule, Side, Template, World, name_of, raw_group};
+use crate::reconcile::rule::{Cells, Declared, HOUSE, Kind, Need, Rule, Side, Template, World, first_of, name_of, raw_group};
 use crate::table::Kind as Holds;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tieout_parsers::Month;
 
 /// The kind.
@@ -23,13 +23,13 @@ struct Coverage {
     against: Option<Against>,
     from: Option<Month>,
     to: Option<Month>,
-    /// The texts of months and groups that were seen, and the last of them: rows that follow one another are often of one month.
-    raw: HashSet<String>,
-    last: String,
+    /// The group and the month of the last row, as texts: rows that follow one another are often of one month.
+    last: [String; 2],
     /// Whether the first column of `by` is the house, and months are known of each.
     house: bool,
-    /// By house (empty without houses) and group.
-    months: BTreeMap<(String, String), BTreeSet<Month>>,
+    /// By the texts of a group.
+    months: HashMap<String, BTreeSet<Month>>,
+    /// By house; empty without houses.
     known: BTreeMap<String, BTreeSet<Month>>,
 }
 
@@ -78,20 +78,36 @@ impl Coverage {
             against,
             from: month("from")?,
             to: month("to")?,
-            raw: HashSet::new(),
-            last: String::new(),
-            months: BTreeMap::new(),
+            last: Default::default(),
+            months: HashMap::new(),
             known: BTreeMap::new(),
             house,
         })
     }
 
     fn add(&mut self, row: &Cells<'_>) {
-        if let Some(month) = month(row.get(0)) {
-            let group = if self.by.is_empty() { String::new() } else { name_of(&raw_group(row, 1, self.by.len())) };
-            let house = if self.house { name_of(&raw_group(row, 1, 1)) } else { String::new() };
-            self.months.entry((house, group)).or_default().insert(month);
+        let (raw, text) = (raw_group(row, 1, self.by.len()), row.get(0).unwrap_or_default());
+        if self.last[0] == raw && self.last[1] == text {
+            return;
         }
+        if let Some(month) = month(row.get(0)) {
+            match self.months.get_mut(raw.as_ref()) {
+                Some(months) => _ = months.insert(month),
+                None => _ = self.months.insert(raw.clone().into_owned(), BTreeSet::from([month])),
+            }
+        }
+        self.last = [raw.into_owned(), text.to_owned()];
+    }
+
+    /// The months by house (empty without houses) and group, as these are called.
+    fn by_group(&self) -> BTreeMap<(String, String), BTreeSet<Month>> {
+        let mut named: BTreeMap<(String, String), BTreeSet<Month>> = BTreeMap::new();
+        for (raw, months) in &self.months {
+            let group = if self.by.is_empty() { String::new() } else { name_of(raw) };
+            let house = if self.house { name_of(first_of(raw)) } else { String::new() };
+            named.entry((house, group)).or_default().extend(months);
+        }
+        named
     }
 
     fn group(&self, group: &str, months: &BTreeSet<Month>, known: Option<&BTreeSet<Month>>) -> Check {
@@ -140,15 +156,7 @@ impl Rule for Coverage {
 
     fn row(&mut self, need: usize, row: &Cells<'_>) {
         if need == 0 {
-            let raw = raw_group(row, 0, 1 + self.by.len());
-            if self.last == raw {
-                return;
-            }
-            self.last.clear();
-            self.last.push_str(&raw);
-            if self.raw.insert(raw.into_owned()) {
-                self.add(row);
-            }
+            self.add(row);
             return;
         }
         let Some(month) = month(row.get(0)) else { return };
@@ -169,11 +177,12 @@ impl Rule for Coverage {
             return vec![self.template.not_run("every month", &format!("{} has no rows", self.of.table))];
         }
         let all = self.against.as_ref().map_or("all months".to_owned(), |a| format!("against {}", a.words));
-        let mut months = self.months.clone();
+        let mut months = self.by_group();
         // Of a house that only the other table knows, every month is missing.
-        let seen: BTreeSet<&String> = self.months.keys().map(|(house, _)| house).collect();
-        months
-            .extend(self.known.keys().filter(|house| !seen.contains(house)).map(|house| ((house.clone(), house.clone()), BTreeSet::new())));
+        let seen: BTreeSet<String> = months.keys().map(|(house, _)| house.clone()).collect();
+        months.extend(
+            self.known.keys().filter(|house| !seen.contains(*house)).map(|house| ((house.clone(), house.clone()), BTreeSet::new())),
+        );
         let named = |group: &str| if group.is_empty() { all.clone() } else { group.to_owned() };
         months.iter().map(|((house, group), months)| self.group(&named(group), months, self.known.get(house))).collect()
     }

@@ -15,31 +15,54 @@ pub(super) use title::month_in;
 
 use super::{residency, shares};
 use crate::assemble::{Calculation, People};
-use crate::evidence::{Check, Finding};
+use crate::evidence::{Check, Checks, Finding};
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
 use tieout_parsers::Decimal;
 
-/// What rules have to say.
+/// What a rule has to say.
 pub type Said = (Vec<Check>, Vec<Finding>);
 
+/// What all of them said.
+#[derive(Default)]
+pub struct Heard {
+    /// The checks, of which there may be very many.
+    pub checks: Checks,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+impl Heard {
+    fn take(&mut self, (checks, findings): Said) {
+        checks.into_iter().for_each(|check| self.checks.push(check));
+        self.findings.extend(findings);
+    }
+}
+
+/// How many calculations a rule is asked about at a time: what it says of more than that need not be in memory at once.
+const AT_ONCE: usize = 500;
+
 /// The rules that ask who lived there, and when.
-pub fn of_people(calculations: &[Calculation<'_>], people: &People) -> Said {
-    let adjusted = adjustment::adjustments(calculations, people);
-    joined([residency(calculations, people), overlap::overlap(calculations, people), adjusted])
+pub fn of_people(calculations: &[Calculation<'_>], people: &People, heard: &mut Heard) {
+    let houses = LazyCell::new(|| {
+        let mut houses: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        calculations.iter().for_each(|c| houses.entry(c.house.unwrap_or_default()).or_default().push(c));
+        houses
+    });
+    calculations
+        .chunks(AT_ONCE)
+        .for_each(|some| heard.take(residency(some, &|house| houses.get(house.unwrap_or_default()).map_or(&[], Vec::as_slice), people)));
+    calculations.chunks(AT_ONCE).for_each(|some| heard.take(overlap::overlap(some, people)));
+    heard.take(adjustment::adjustments(calculations, people));
 }
 
 /// The rules that need nothing but the calculations; `paths` are those of all files of the run, `refused` those of them that
 /// could not be read.
-pub fn of_files(calculations: &[Calculation<'_>], paths: &[&str], refused: &[&str]) -> Said {
-    let (arithmetic, versions) = (recompute::recompute(calculations), supersession::supersession(calculations, paths, refused));
-    joined([shares(calculations), arithmetic, versions, (Vec::new(), months::months(calculations))])
-}
-
-fn joined<const N: usize>(said: [Said; N]) -> Said {
-    said.into_iter().fold(Said::default(), |mut all, (checks, findings)| {
-        all.0.extend(checks);
-        all.1.extend(findings);
-        all
-    })
+pub fn of_files(calculations: &[Calculation<'_>], paths: &[&str], refused: &[&str], heard: &mut Heard) {
+    calculations.chunks(AT_ONCE).for_each(|some| heard.take(shares(some)));
+    calculations.chunks(AT_ONCE).for_each(|some| heard.take(recompute::recompute(some)));
+    heard.take(supersession::supersession(calculations, paths, refused));
+    heard.findings.extend(months::months(calculations));
 }
 
 /// A figure without trailing zeros.

@@ -1,7 +1,7 @@
 //! The differences, each as a card that opens down to the quoted lines; on paper they are open.
 
-use super::data;
 use super::escape::escaped;
+use super::files::Hashes;
 use super::parts::{pairs, paragraph, table};
 use crate::evidence::{Check, Side};
 use crate::report::Outcome;
@@ -12,6 +12,7 @@ use std::fmt::Write;
 const CARDS: usize = 100;
 
 pub(super) fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -> String {
+    let hashes = Hashes::new(outcome);
     if differing.is_empty() {
         return paragraph(lang.say("There is none."));
     }
@@ -43,13 +44,13 @@ pub(super) fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -
             (lang.say("Tolerance"), text(&check.tolerance)),
             (lang.say("Why that tolerance"), text(&check.because)),
         ]));
-        out.push_str(&operands(outcome, lang, check));
+        out.push_str(&operands(outcome, lang, check, &hashes));
         out.push_str("</details>\n");
     }
     out + "</div>\n"
 }
 
-fn operands(outcome: &Outcome, lang: Lang, check: &Check) -> String {
+fn operands(outcome: &Outcome, lang: Lang, check: &Check, hashes: &Hashes<'_>) -> String {
     if check.operands.is_empty() {
         return paragraph(lang.say("no figures are recorded for it"));
     }
@@ -59,8 +60,8 @@ fn operands(outcome: &Outcome, lang: Lang, check: &Check) -> String {
     let rows = check.operands.iter().map(|o| {
         let side = if o.side == Side::Actual { say("Actual") } else { say("Expected") };
         let place = o.path.as_ref().map(|p| crate::evidence::place(p, o.line.zip(o.column), o.pointer.as_deref()));
-        let sha256 = o.path.as_deref().map_or("", |path| data::hash_of(o, path, outcome));
-        let now = o.path.as_deref().filter(|path| outcome.sources.iter().any(|s| s.path == **path && s.sha256 == sha256));
+        let sha256 = o.path.as_deref().map_or("", |_| hashes.of_operand(o));
+        let now = o.path.as_deref().filter(|path| hashes.of(path) == Some(sha256));
         let quote = now.zip(o.line).and_then(|(path, line)| outcome.account.quotes.get(path)?.get(&line)).cloned();
         let nowhere = || say("no single file states it").to_owned();
         vec![side.to_owned(), o.label.clone(), o.value.clone(), place.unwrap_or_else(nowhere), quote.unwrap_or_default(), sha256.to_owned()]

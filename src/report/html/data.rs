@@ -1,6 +1,7 @@
 //! What the page's tables are made of, as compact JSON: files by number, rows as lists.
 
 use super::escape::visible;
+use super::files::{Files, Hashes};
 use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity, Side};
 use crate::report::Outcome;
@@ -8,7 +9,8 @@ use crate::report::form::Lang;
 use crate::report::rows::{self, Holds, RowTable, members};
 use crate::store::{Logged, Store};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// How many rows of all tables together the page holds.
 pub(super) const ROWS: usize = 100_000;
@@ -18,7 +20,8 @@ pub(super) struct Grid {
     /// The element that it is built in.
     pub(super) id: String,
     pub(super) count: usize,
-    value: Value,
+    /// As JSON.
+    json: String,
 }
 
 /// The rows of a table, in a script of their own.
@@ -33,49 +36,25 @@ pub(super) struct Rows {
     pub(super) derived: usize,
 }
 
-/// Files by number: path and hash.
-#[derive(Default)]
-pub(super) struct Files {
-    known: HashMap<(String, String), usize>,
-    list: Vec<(String, String)>,
-}
-
-impl Files {
-    fn number(&mut self, path: &str, sha256: &str) -> usize {
-        let key = (path.to_owned(), sha256.to_owned());
-        *self.known.entry(key).or_insert_with_key(|key| {
-            self.list.push(key.clone());
-            self.list.len() - 1
-        })
-    }
-
-    /// All of them, and the lines that are quoted of those which are as they were read.
-    fn json(&self, outcome: &Outcome) -> (Value, Value) {
-        let list: Vec<Value> = self.list.iter().map(|(path, sha256)| json!([visible(path), sha256])).collect();
-        let mut quotes = serde_json::Map::new();
-        for (n, (path, sha256)) in self.list.iter().enumerate() {
-            let now = outcome.sources.iter().any(|s| s.path == *path && s.sha256 == *sha256);
-            if let Some(lines) = outcome.account.quotes.get(path).filter(|_| now) {
-                let lines = lines.iter().map(|(line, text)| (line.to_string(), visible(text).into()));
-                quotes.insert(n.to_string(), Value::Object(lines.collect()));
-            }
-        }
-        (list.into(), quotes.into())
-    }
-}
-
 /// A column: its heading, and `n` a number, `m` a text to the letter, `d` a day, `s` a state, `c` one of a few,
 /// `t` any text.
 type Heading<'h> = (&'h str, &'static str);
 
-fn grid(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>, rows: Vec<Value>) -> Grid {
-    let columns: Vec<Value> = columns.iter().map(|(title, kind)| json!([visible(title), kind])).collect();
-    let count = rows.len();
-    Grid {
-        id: id.to_owned(),
-        count,
-        value: json!({"id": id, "title": title, "columns": columns, "detail": detail, "sort": sort, "rows": rows}),
+fn grid(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, rows: impl Iterator<Item = Value>) -> Grid {
+    let mut head = head(id, title, columns, detail, None);
+    head.truncate(head.len() - 1);
+    let (mut json, mut count) = (head + ",\"rows\":[", 0);
+    for row in rows {
+        let _ = write!(json, "{}{row}", if count > 0 { "," } else { "" });
+        count += 1;
     }
+    Grid { id: id.to_owned(), count, json: json + "]}" }
+}
+
+/// What a table is, without its rows.
+fn head(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>) -> String {
+    let columns: Vec<Value> = columns.iter().map(|(title, kind)| json!([visible(title), kind])).collect();
+    json!({"id": id, "title": title, "columns": columns, "detail": detail, "sort": sort}).to_string()
 }
 
 fn shown(text: &str) -> Value {
@@ -86,16 +65,21 @@ fn option(text: Option<&str>) -> Value {
     text.map_or(Value::Null, shown)
 }
 
-/// The document that the page's script reads first.
-pub(super) fn document(outcome: &Outcome, lang: Lang, files: &Files, grids: &[&Grid]) -> String {
+/// The document that the page's script reads first, in pieces.
+pub(super) fn document(outcome: &Outcome, lang: Lang, files: &Files, hashes: &Hashes<'_>, grids: Vec<Grid>) -> Vec<String> {
     let words: BTreeMap<&str, &str> = crate::report::words::of_script().map(|english| (english, lang.say(english))).collect();
-    let (list, quotes) = files.json(outcome);
-    let grids: Vec<&Value> = grids.iter().map(|g| &g.value).collect();
-    json!({"words": words, "files": list, "quotes": quotes, "grids": grids}).to_string()
+    let (list, quotes) = files.json(outcome, hashes);
+    let mut pieces = vec![format!("{{\"words\":{},\"files\":{list},\"quotes\":{quotes},\"grids\":[", json!(words))];
+    for (n, grid) in grids.into_iter().enumerate() {
+        pieces.extend((n > 0).then(|| ",".to_owned()));
+        pieces.push(grid.json);
+    }
+    pieces.push("]}".to_owned());
+    pieces
 }
 
 /// All checks, with what they were computed from.
-pub(super) fn checks(outcome: &Outcome, lang: Lang, files: &mut Files) -> Grid {
+pub(super) fn checks(outcome: &Outcome, lang: Lang, files: &mut Files, hashes: &Hashes<'_>) -> Grid {
     let columns = [
         (lang.say("Check"), "c"),
         (lang.say("Group"), "t"),
@@ -108,7 +92,7 @@ pub(super) fn checks(outcome: &Outcome, lang: Lang, files: &mut Files) -> Grid {
     ];
     let rows = outcome.checks.iter().map(|check| {
         let formula = outcome.account.formulas.iter().find(|f| f.check == check.name).map(|f| f.formula.as_str());
-        let operands: Vec<Value> = check.operands.iter().map(|o| operand(o, outcome, files)).collect();
+        let operands: Vec<Value> = check.operands.iter().map(|o| operand(o, hashes, files)).collect();
         let text = |t: &Option<String>| option(t.as_deref());
         let because = check.because.as_deref().filter(|_| check.tolerance.as_deref() != Some("0"));
         json!([
@@ -123,8 +107,7 @@ pub(super) fn checks(outcome: &Outcome, lang: Lang, files: &mut Files) -> Grid {
             [operands, text(&check.tolerance), option(because), option(formula)]
         ])
     });
-    let rows = rows.collect();
-    grid("g-checks", lang.say("Checks"), &columns, "check", None, rows)
+    grid("g-checks", lang.say("Checks"), &columns, "check", rows)
 }
 
 fn severity(severity: Severity) -> &'static str {
@@ -135,8 +118,8 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn operand(operand: &Operand, outcome: &Outcome, files: &mut Files) -> Value {
-    let file = operand.path.as_deref().map(|path| files.number(path, hash_of(operand, path, outcome)));
+fn operand(operand: &Operand, hashes: &Hashes<'_>, files: &mut Files) -> Value {
+    let file = operand.path.as_deref().map(|path| files.number(path, hashes.of_operand(operand)));
     json!([
         u8::from(operand.side == Side::Actual),
         shown(&operand.label),
@@ -146,12 +129,6 @@ fn operand(operand: &Operand, outcome: &Outcome, files: &mut Files) -> Value {
         operand.column,
         option(operand.pointer.as_deref())
     ])
-}
-
-/// The hash of the file that an operand stands in.
-pub(super) fn hash_of<'o>(operand: &'o Operand, path: &str, outcome: &'o Outcome) -> &'o str {
-    let now = || outcome.sources.iter().find(|s| s.path == path).map(|s| s.sha256.as_str());
-    operand.sha256.as_deref().or_else(now).unwrap_or_default()
 }
 
 /// All source files.
@@ -187,7 +164,7 @@ pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
             more
         ])
     });
-    grid("g-files", lang.say("Files"), &columns, "plain", None, rows.collect())
+    grid("g-files", lang.say("Files"), &columns, "plain", rows)
 }
 
 /// Everything found.
@@ -203,7 +180,7 @@ pub(super) fn findings(outcome: &Outcome, lang: Lang) -> Grid {
             [shown(&f.hint), option(quote.as_deref())]
         ])
     });
-    grid("g-findings", lang.say("Findings"), &columns, "finding", None, rows.collect())
+    grid("g-findings", lang.say("Findings"), &columns, "finding", rows)
 }
 
 /// The versions that do not count.
@@ -212,8 +189,8 @@ pub(super) fn superseded(outcome: &Outcome, lang: Lang) -> Grid {
         [("Month", "c"), ("Version", "t"), ("Counts instead", "t"), ("Came to", "n"), ("Counts", "n"), ("Effect", "n"), ("Step", "n")];
     let columns = names.map(|(name, kind)| (lang.say(name), kind));
     let rows = outcome.account.superseded.iter();
-    let rows = rows.map(|s| json!([s.month, shown(&s.path), shown(&s.by), s.before, s.after, s.effect, s.step])).collect();
-    grid("g-superseded", lang.say("Superseded versions"), &columns, "plain", None, rows)
+    let rows = rows.map(|s| json!([s.month, shown(&s.path), shown(&s.by), s.before, s.after, s.effect, s.step]));
+    grid("g-superseded", lang.say("Superseded versions"), &columns, "plain", rows)
 }
 
 /// What was refused.
@@ -224,7 +201,7 @@ pub(super) fn rejects(outcome: &Outcome, lang: Lang) -> Grid {
         let aside = lang.say(if r.quarantined { "yes" } else { "no" });
         json!([shown(&r.path), r.line, r.code, shown(&r.message), r.worth, aside, shown(&r.raw)])
     });
-    grid("g-rejects", lang.say("Refused records"), &columns, "plain", None, rows.collect())
+    grid("g-rejects", lang.say("Refused records"), &columns, "plain", rows)
 }
 
 /// What the run changed of rows that stood there.
@@ -245,7 +222,7 @@ pub(super) fn changes(outcome: &Outcome, lang: Lang) -> Grid {
             [visibly(&c.before), visibly(&c.after), option(c.place.as_deref())]
         ])
     });
-    grid("g-changes", lang.say("Changes of this run"), &columns, "change", None, rows.collect())
+    grid("g-changes", lang.say("Changes of this run"), &columns, "change", rows)
 }
 
 fn visibly(columns: &BTreeMap<String, Option<String>>) -> Value {
@@ -298,12 +275,10 @@ fn row_grid(n: usize, table: &RowTable, count: usize) -> Grid {
     };
     let columns: Vec<Heading<'_>> = table.columns.iter().map(|(name, holds)| (name.as_str(), kind(*holds))).collect();
     let by_time = table.columns.iter().position(|(_, holds)| *holds == Holds::Moment);
-    let Grid { id, mut value, .. } = grid(&format!("g-rows-{n}"), &visible(&table.name), &columns, "row", by_time, Vec::new());
-    if let Value::Object(members) = &mut value {
-        members.remove("rows");
-        members.insert("from".to_owned(), format!("rows-{n}").into());
-    }
-    Grid { id, count, value }
+    let id = format!("g-rows-{n}");
+    let head = head(&id, &visible(&table.name), &columns, "row", by_time);
+    let json = format!("{},\"from\":\"rows-{n}\"}}", head.trim_end_matches('}'));
+    Grid { id, count, json }
 }
 
 fn file(change: &Logged, files: &mut Files) -> Option<usize> {

@@ -51,7 +51,10 @@ pub(super) fn long(text: &str, lang: Lang) -> String {
 }
 
 /// JSON that may stand within a script element: nothing in it ends the element or begins a comment.
-pub(super) fn in_script(json: &str) -> String {
+pub(super) fn in_script(json: String) -> String {
+    if !json.contains(['<', '\u{2028}', '\u{2029}']) {
+        return json;
+    }
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn nothing_from_a_file_is_markup() {
         assert_eq!(escaped("<script>alert('x')</script> & \"y\""), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;y&quot;");
-        assert_eq!(in_script("{\"a\":\"</script><!--\"}"), "{\"a\":\"\\u003c/script>\\u003c!--\"}");
+        assert_eq!(in_script("{\"a\":\"</script><!--\"}".to_owned()), "{\"a\":\"\\u003c/script>\\u003c!--\"}");
     }
 
     #[test]

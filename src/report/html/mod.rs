@@ -5,6 +5,7 @@ mod cards;
 mod charts;
 mod data;
 mod escape;
+mod files;
 mod parts;
 mod safety;
 mod sample;
@@ -14,11 +15,11 @@ pub(super) use sample::{place, source, values};
 
 use super::Outcome;
 use super::form::Lang;
-use crate::digest::sha256;
 use crate::error::Result;
 use crate::store::Store;
-use data::{Files, Grid, Rows};
+use data::{Grid, Rows};
 use escape::{escaped, in_script};
+use files::{Files, Hashes};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -26,27 +27,33 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Renders an outcome, with the rows that the database holds of it. `json` is the report.json that is signed.
-pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, json: &str) -> Result<String> {
-    let mut files = Files::default();
-    let checks = data::checks(outcome, lang, &mut files);
+/// A page that is rendered: its parts, by the places that they fill; what is large comes in pieces.
+pub(super) struct Page(Vec<(&'static str, String)>);
+
+/// Renders an outcome, with the rows that the database holds of it. `digest` is that of the report.json that is signed.
+pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, digest: &str) -> Result<Page> {
+    let (mut files, hashes) = (Files::default(), Hashes::new(outcome));
+    let checks = data::checks(outcome, lang, &mut files, &hashes);
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
     let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
-    let grids: Vec<&Grid> =
-        [&checks].into_iter().chain(&fixed).chain(&more).chain(rows.iter().map(|r| &r.grid)).filter(|g| g.count > 0).collect();
-    let sections = parts::all(outcome, lang, &rows, &sha256(json));
+    let sections = parts::all(outcome, lang, &rows, digest);
     let mut links = String::new();
     for section in &sections {
         let _ = write!(links, "<li><a href=\"#{}\">{}</a></li>", section.id, escaped(&section.title));
     }
     let body: String = sections.iter().map(parts::Section::html).collect();
-    let mut scripts = String::new();
-    for (n, rows) in rows.iter().enumerate() {
-        let _ = writeln!(scripts, "<script type=\"application/json\" id=\"rows-{n}\">{}</script>", in_script(&rows.script));
-    }
     let title = format!("{} · {} {}", outcome.run.job, lang.say("Run"), outcome.run.id.unwrap_or_default());
-    Ok(filled(&[
+    let mut scripts = Vec::new();
+    let mut grids: Vec<Grid> = [checks].into_iter().chain(fixed).chain(more).collect();
+    for (n, rows) in rows.into_iter().enumerate() {
+        scripts.push(format!("<script type=\"application/json\" id=\"rows-{n}\">"));
+        scripts.extend([in_script(rows.script), "</script>\n".to_owned()]);
+        grids.push(rows.grid);
+    }
+    grids.retain(|grid| grid.count > 0);
+    let document = data::document(outcome, lang, &files, &hashes, grids).into_iter().map(in_script).map(|piece| ("data", piece));
+    let parts = vec![
         ("lang", lang.code().to_owned()),
         ("version", escaped(&outcome.run.version)),
         ("title", escaped(&title)),
@@ -59,23 +66,25 @@ pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, jso
         ("noscript", escaped(lang.say("Without JavaScript this page shows its conclusion, pictures, differences and totals; the searchable tables need it, and are also written by `tieout report --format csv`."))),
         ("sections", body),
         ("footer", escaped(&lang.fill("Figures are exact decimals, with a point, and in {}. Texts from files are quoted as they are; marks that cannot be seen are written as ‹U+…›.", &[&outcome.run.currency]))),
-        ("data", in_script(&data::document(outcome, lang, &files, &grids))),
-        ("rows", scripts),
         ("script", SCRIPT.to_owned()),
-    ]))
+    ];
+    let scripts = scripts.into_iter().map(|piece| ("rows", piece));
+    Ok(Page(parts.into_iter().chain(document).chain(scripts).collect()))
 }
 
-/// The page with its parts; what a part says is never taken for a place of the page.
-fn filled(parts: &[(&str, String)]) -> String {
-    let mut out = String::with_capacity(PAGE.len() + parts.iter().map(|p| p.1.len()).sum::<usize>());
-    let mut rest = PAGE;
-    while let Some((before, behind)) = rest.split_once("{{") {
-        out.push_str(before);
-        let Some((name, after)) = behind.split_once("}}") else { break };
-        out.push_str(parts.iter().find(|(known, _)| *known == name).map_or("", |(_, part)| part));
-        rest = after;
+impl Page {
+    /// Writes the page with its parts; what a part says is never taken for a place of the page.
+    pub(super) fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        let mut rest = PAGE;
+        while let Some((before, behind)) = rest.split_once("{{") {
+            out.write_all(before.as_bytes())?;
+            let Some((name, after)) = behind.split_once("}}") else { break };
+            self.0.iter().filter(|(known, _)| *known == name).try_for_each(|(_, part)| out.write_all(part.as_bytes()))?;
+            rest = after;
+        }
+        out.write_all(rest.as_bytes())?;
+        out.flush()
     }
-    out + rest
 }
 
 /// Bytes as a browser wants a script's hash.
@@ -102,7 +111,9 @@ mod tests {
     #[test]
     fn every_place_of_the_page_is_filled() {
         let names: Vec<&str> = PAGE.split("{{").skip(1).map(|p| p.split("}}").next().unwrap()).collect();
-        let page = html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, "").unwrap();
+        let mut page = Vec::new();
+        html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, "").unwrap().write(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
         assert!(names.len() > 10 && page.contains("a{{b}}") && names.iter().all(|n| !page.contains(&format!("{{{{{n}}}}}"))));
     }
 }

@@ -63,7 +63,9 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     });
     add("pictures", "Pictures", Some(pictures.len()), true, figures.collect());
     add("totals", "Control totals", Some(account.controls.len()), true, totals(outcome, lang));
-    add("checks", "Checks", Some(outcome.checks.len()), outcome.checks.len() <= 50, place("g-checks") + &formulas(outcome, lang));
+    let alike = lang.fill("{} more comparisons match, each like a thousand that are listed: all of them are in the tables that `tieout report --format csv,xlsx` writes.", &[&outcome.alike.count().to_string()]);
+    let alike = if outcome.alike.is_empty() { String::new() } else { paragraph(&alike) };
+    add("checks", "Checks", Some(outcome.comparisons()), outcome.checks.len() <= 50, alike + &place("g-checks") + &formulas(outcome, lang));
     add("files", "Files", Some(outcome.sources.len()), outcome.sources.len() <= 50, conservation(outcome, lang, rows) + &place("g-files"));
     add("rules", "Mapping and rules", Some(account.mapping.len()), false, mapping(outcome, lang));
     let words =
