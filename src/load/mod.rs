@@ -78,7 +78,7 @@ struct Load<'a> {
 pub fn load<I: Iterator<Item = Result<Row>>>(
     store: &mut Store,
     table: &Table,
-    rows: impl Fn() -> I,
+    rows: impl Fn() -> I + Sync,
     run: &Run<'_>,
     of: Files<'_>,
     how_to_create: &str,

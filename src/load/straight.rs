@@ -14,7 +14,7 @@ impl Load<'_> {
         &mut self,
         store: &mut Store,
         stage: &Stage<'_>,
-        rows: &impl Fn() -> I,
+        rows: &(impl Fn() -> I + Sync),
         run: &Run<'_>,
         check: &mut Check,
     ) -> Result<Option<usize>> {
@@ -22,7 +22,7 @@ impl Load<'_> {
             return Ok(None);
         }
         store.execute("SAVEPOINT tieout_straight")?;
-        let written = match self.written(store, stage, rows(), run) {
+        let written = match self.written(store, stage, rows, run) {
             // Of a row that cannot be read the stage has nothing else to say.
             Ok(written) => written,
             Err(stop) if stop.subject == Subject::Database => None,
@@ -40,11 +40,11 @@ impl Load<'_> {
     }
 
     /// What the files state, what counts of it, and what the table gives back; `None` where these are not the same.
-    fn written(
+    fn written<I: Iterator<Item = Result<Row>>>(
         &self,
         store: &mut Store,
         stage: &Stage<'_>,
-        rows: impl Iterator<Item = Result<Row>>,
+        rows: &(impl Fn() -> I + Sync),
         run: &Run<'_>,
     ) -> Result<Option<(Totals, Totals, Totals)>> {
         let aside = store.set_indexes_aside(&self.table.name)?;

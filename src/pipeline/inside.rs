@@ -179,7 +179,7 @@ impl Loader<'_> {
         store: &mut Store,
         table: &Table,
         (stated, expected): (&[Option<usize>], usize),
-        rows: impl Fn() -> I,
+        rows: impl Fn() -> I + Sync,
     ) -> Result<()> {
         self.request.check_interrupt()?;
         if self.run.dry && !store.has_table(&table.name)? {

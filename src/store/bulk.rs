@@ -16,7 +16,7 @@ const BOUND: usize = 1400;
 
 /// Rows on their way, in one buffer.
 pub(super) struct Rows {
-    text: Vec<u8>,
+    text: String,
     /// For SQLite, where each text ends, and whether it is one.
     ends: Vec<(usize, bool)>,
     width: usize,
@@ -26,27 +26,27 @@ pub(super) struct Rows {
 impl Rows {
     /// Of so many columns, for this database.
     pub(super) fn new(store: &Store, width: usize) -> Rows {
-        Rows { text: Vec::new(), ends: Vec::new(), width, copied: store.is_postgres() }
+        Rows { text: String::new(), ends: Vec::new(), width, copied: store.is_postgres() }
     }
 
     /// An empty one of the same kind.
     pub(super) fn another(&self) -> Rows {
-        let (text, ends) = (Vec::with_capacity(self.text.len()), Vec::with_capacity(self.ends.len()));
+        let (text, ends) = (String::with_capacity(self.text.len()), Vec::with_capacity(self.ends.len()));
         Rows { text, ends, ..*self }
     }
 
     /// Takes in the next value; `last` closes the row.
     pub(super) fn push(&mut self, value: Option<&str>, last: bool) {
         if !self.copied {
-            self.text.extend(value.unwrap_or_default().as_bytes());
+            self.text.push_str(value.unwrap_or_default());
             self.ends.push((self.text.len(), value.is_some()));
             return;
         }
         match value {
-            None => self.text.extend(b"\\N"),
-            Some(value) => escape(value.as_bytes(), &mut self.text),
+            None => self.text.push_str("\\N"),
+            Some(value) => escape(value, &mut self.text),
         }
-        self.text.push(if last { b'\n' } else { b'\t' });
+        self.text.push(if last { '\n' } else { '\t' });
     }
 
     /// How large the buffer is.
@@ -58,7 +58,7 @@ impl Rows {
     fn values(&self) -> Vec<Option<&str>> {
         let mut from = 0;
         let text = |(to, there): &(usize, bool)| {
-            let text = std::str::from_utf8(&self.text[from..*to]).unwrap_or_default();
+            let text = &self.text[from..*to];
             from = *to;
             there.then_some(text)
         };
@@ -67,19 +67,19 @@ impl Rows {
 }
 
 /// A text as COPY wants it.
-fn escape(value: &[u8], into: &mut Vec<u8>) {
+fn escape(value: &str, into: &mut String) {
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\t' | b'\n' | b'\r')) {
-        into.extend(&rest[..at]);
-        into.extend(match rest[at] {
-            b'\t' => b"\\t",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            _ => b"\\\\",
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\t' | b'\n' | b'\r')) {
+        into.push_str(&rest[..at]);
+        into.push_str(match rest.as_bytes()[at] {
+            b'\t' => "\\t",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            _ => "\\\\",
         });
         rest = &rest[at + 1..];
     }
-    into.extend(rest);
+    into.push_str(rest);
 }
 
 impl Store {
@@ -87,7 +87,7 @@ impl Store {
     pub(super) fn put(&mut self, table: &str, columns: &[&str], rows: &Rows) -> Result<()> {
         let names = columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
         match &mut self.connection {
-            AnyConnection::Postgres(connection) => copy(connection, &format!("{} ({names})", quote(table)), &rows.text),
+            AnyConnection::Postgres(connection) => copy(connection, &format!("{} ({names})", quote(table)), rows.text.as_bytes()),
             AnyConnection::Sqlite(connection) => {
                 let into = format!("INSERT INTO {} ({names}) VALUES ", quote(table));
                 let values = rows.values();
@@ -223,10 +223,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_copy_takes_is_what_it_gives(text in "[a\\\\\t\n\r\u{8}\u{b}\u{c}Nå]*") {
-            let (mut escaped, mut back) = (Vec::new(), String::new());
-            escape(text.as_bytes(), &mut escaped);
-            prop_assert!(!escaped.contains(&b'\t') && !escaped.contains(&b'\n'));
-            prop_assert_eq!(unescape(&escaped, &mut back).unwrap(), true);
+            let (mut escaped, mut back) = (String::new(), String::new());
+            escape(&text, &mut escaped);
+            prop_assert!(!escaped.contains(['\t', '\n']));
+            prop_assert_eq!(unescape(escaped.as_bytes(), &mut back).unwrap(), true);
             prop_assert_eq!(back, text);
         }
     }

@@ -87,7 +87,7 @@ const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'
     SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
 
 /// How much of a file SQLite keeps in memory while it is written, in KiB; and while indexes are built, which are sorted in as much again.
-const CACHE_KIB: usize = 48 * 1024;
+const CACHE_KIB: usize = 64 * 1024;
 const SORT_KIB: usize = 16 * 1024;
 
 /// A row read as texts, one per column asked for.

@@ -4,11 +4,13 @@
 use super::{Run, Stage};
 use crate::error::{Result, Stop};
 use crate::store::bulk::Rows;
+use crate::store::dialect::Dialect;
 use crate::store::packed::{Block, Head, Packing, Place, ROWS};
+use crate::store::shape::ShapeColumn;
 use crate::store::{Store, quote};
-use crate::table::{Column, Line, Role, Row, row_id};
+use crate::table::{Column, Line, Role, Row, Table, row_id};
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// From how many rows on it pays: a table's indexes are built anew.
 const WORTH: usize = 5000;
@@ -50,55 +52,26 @@ impl Stage<'_> {
 
     /// Writes the rows, and their blocks. The error of a row is given as such, whatever else stops it as `None`. `each` sees the
     /// canonical texts of every row.
-    pub fn go_straight(
+    pub fn go_straight<I: Iterator<Item = Result<Row>>>(
         &self,
         store: &mut Store,
-        rows: impl Iterator<Item = Result<Row>>,
+        rows: &(impl Fn() -> I + Sync),
         run: &Run<'_>,
-        mut each: impl FnMut(&Row),
+        mut each: impl FnMut(&Row) + Send,
     ) -> Result<Option<Straight>> {
         let first = store.next_change()?;
         let head = Head::of(run.job, run.at, self.used.iter().map(|(_, column, shape)| (*column, shape)));
         let head = serde_json::to_string(&head).unwrap_or_default();
-        let mut straight = Straight { rows: 0, by_file: BTreeMap::new() };
-        let mut waiting = Rows::new(store, self.used.len());
-        let dialect = store.dialect();
-        let columns: Vec<&str> = self.used.iter().map(|(_, column, _)| &*column.name).collect();
-        let written = std::thread::scope(|scope| {
+        let of = Making { table: self.table, used: &self.used, run, dialect: store.dialect() };
+        let empty = Rows::new(store, self.used.len());
+        let (made, written) = std::thread::scope(|scope| {
             let (send, receive) = sync_channel(2);
-            let into = Writer { store, table: &self.table.name, columns, run: run.id, head: &head };
-            let writer = scope.spawn(move || into.take(receive, first));
-            let (mut packing, mut failed) = (Packing::default(), None);
-            for row in rows {
-                let row = match row {
-                    Ok(row) => row,
-                    Err(stop) => {
-                        failed = Some(stop);
-                        break;
-                    }
-                };
-                straight.rows += 1;
-                if let Some(file) = row.origin.file {
-                    *straight.by_file.entry(file).or_default() += 1;
-                }
-                each(&row);
-                self.row(row, run, dialect, &mut waiting, &mut packing);
-                if packing.rows == ROWS {
-                    let (count, lines) = packing.finish();
-                    let next = waiting.another();
-                    if send.send(Batch { rows: std::mem::replace(&mut waiting, next), count, lines }).is_err() {
-                        break; // The writer says why.
-                    }
-                }
-            }
-            let (count, lines) = packing.finish();
-            if count > 0 && failed.is_none() {
-                let _ = send.send(Batch { rows: waiting, count, lines });
-            }
-            drop(send);
-            let written = writer.join().unwrap_or_else(|_| Err(Stop::database("the writing thread failed", "this is a fault of tieout")));
-            failed.map_or(Ok(written), Err)
-        })?;
+            let maker = scope.spawn(move || of.make(rows(), &mut each, empty, &send));
+            // This thread writes, so that what the database keeps in memory is there for it later.
+            let written = self.take(store, receive, run.id, first, &head);
+            (maker.join().unwrap_or_else(|_| Err(Stop::database("the rows could not be made", "this is a fault of tieout"))), written)
+        });
+        let straight = made?;
         match written {
             Ok(written) if written == straight.rows => {
                 store.go_on_with_change(first + i64::try_from(written).unwrap_or_default())?;
@@ -109,26 +82,18 @@ impl Stage<'_> {
         }
     }
 
-    /// A row, as it is written and as it is packed.
-    fn row(&self, row: Row, run: &Run<'_>, dialect: crate::store::dialect::Dialect, into: &mut Rows, packing: &mut Packing) {
-        let key = self.table.key_of(&row.values);
-        let Row { mut values, origin } = row;
-        let file = origin.file.and_then(|i| run.files.get(i)).copied();
-        let position = origin.file.map(|_| (origin.span.line, origin.span.column));
-        let others = self.used.iter().filter(|(_, c, _)| Head::is_other(c.role)).map(|(i, ..)| values[*i].as_deref());
-        let place = Place { file, position, pointer: origin.span.pointer.as_deref(), derived: origin.derived };
-        packing.row(&key, place, others);
-        let last = self.used.len() - 1;
-        for (at, (i, column, shape)) in self.used.iter().enumerate() {
-            match column.role {
-                Role::Id => into.push(Some(&row_id(run.job, &self.table.name, &key)), at == last),
-                Role::CreatedAt | Role::UpdatedAt => into.push(Some(run.at), at == last),
-                _ => {
-                    let text = values[*i].take().map(|text| dialect.stored(text, column.kind, shape));
-                    into.push(text.as_deref(), at == last);
-                }
-            }
+    /// Writes what comes; gives how many rows came. The first has the number `next` in the change log.
+    fn take(&self, store: &mut Store, batches: Receiver<Batch>, run: i64, first: i64, head: &str) -> Result<usize> {
+        let columns: Vec<&str> = self.used.iter().map(|(_, column, _)| &*column.name).collect();
+        let (mut written, mut next) = (0, first);
+        for batch in batches {
+            store.put(&self.table.name, &columns, &batch.rows)?;
+            let rows = i64::try_from(batch.count).unwrap_or_default();
+            let block = Block { id: 0, run, table: self.table.name.to_string(), first: next, rows };
+            store.add_block(&block, head, batch.lines)?;
+            (written, next) = (written + batch.count, next + rows);
         }
+        Ok(written)
     }
 
     /// Whether no two rows of the table have the same natural key.
@@ -162,27 +127,67 @@ impl Stage<'_> {
     }
 }
 
-/// What writes rows and blocks, beside whoever makes them.
-struct Writer<'w> {
-    store: &'w mut Store,
-    table: &'w str,
-    columns: Vec<&'w str>,
-    run: i64,
-    head: &'w str,
+/// What makes rows and blocks, beside whoever writes them.
+struct Making<'m> {
+    table: &'m Table,
+    used: &'m [(usize, &'m Column, ShapeColumn)],
+    run: &'m Run<'m>,
+    dialect: Dialect,
 }
 
-impl Writer<'_> {
-    /// Writes what comes; gives how many rows came. The first has the number `next` in the change log.
-    fn take(self, batches: Receiver<Batch>, first: i64) -> Result<usize> {
-        let (mut written, mut next) = (0, first);
-        for batch in batches {
-            self.store.put(self.table, &self.columns, &batch.rows)?;
-            let rows = i64::try_from(batch.count).unwrap_or_default();
-            let block = Block { id: 0, run: self.run, table: self.table.to_owned(), first: next, rows };
-            self.store.add_block(&block, self.head, batch.lines)?;
-            (written, next) = (written + batch.count, next + rows);
+impl Making<'_> {
+    fn make(
+        &self,
+        rows: impl Iterator<Item = Result<Row>>,
+        each: &mut impl FnMut(&Row),
+        mut waiting: Rows,
+        send: &SyncSender<Batch>,
+    ) -> Result<Straight> {
+        let mut straight = Straight { rows: 0, by_file: BTreeMap::new() };
+        let mut packing = Packing::default();
+        for row in rows {
+            let row = row?;
+            straight.rows += 1;
+            if let Some(file) = row.origin.file {
+                *straight.by_file.entry(file).or_default() += 1;
+            }
+            each(&row);
+            self.row(row, &mut waiting, &mut packing);
+            if packing.rows == ROWS {
+                let (count, lines) = packing.finish();
+                let next = waiting.another();
+                if send.send(Batch { rows: std::mem::replace(&mut waiting, next), count, lines }).is_err() {
+                    return Ok(straight); // The writer says why.
+                }
+            }
         }
-        Ok(written)
+        let (count, lines) = packing.finish();
+        if count > 0 {
+            let _ = send.send(Batch { rows: waiting, count, lines });
+        }
+        Ok(straight)
+    }
+
+    /// A row, as it is written and as it is packed.
+    fn row(&self, row: Row, into: &mut Rows, packing: &mut Packing) {
+        let key = self.table.key_of(&row.values);
+        let Row { mut values, origin } = row;
+        let file = origin.file.and_then(|i| self.run.files.get(i)).copied();
+        let position = origin.file.map(|_| (origin.span.line, origin.span.column));
+        let others = self.used.iter().filter(|(_, c, _)| Head::is_other(c.role)).map(|(i, ..)| values[*i].as_deref());
+        let place = Place { file, position, pointer: origin.span.pointer.as_deref(), derived: origin.derived };
+        packing.row(&key, place, others);
+        let last = self.used.len() - 1;
+        for (at, (i, column, shape)) in self.used.iter().enumerate() {
+            match column.role {
+                Role::Id => into.push(Some(&row_id(self.run.job, &self.table.name, &key)), at == last),
+                Role::CreatedAt | Role::UpdatedAt => into.push(Some(self.run.at), at == last),
+                _ => {
+                    let text = values[*i].take().map(|text| self.dialect.stored(text, column.kind, shape));
+                    into.push(text.as_deref(), at == last);
+                }
+            }
+        }
     }
 }
 
