@@ -86,9 +86,10 @@ const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'
     SET work_mem = '64MB'; SET temp_buffers = '64MB'; \
     SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
 
-/// How much of a file SQLite keeps in memory while it is written, in KiB; and while indexes are built, which are sorted in as much again.
+/// How much of a file SQLite keeps in memory while rows are written, in KiB: with its usual 2 MB, it writes and reads pages of an index
+/// over and over while a million come. And otherwise; indexes are sorted in as much again.
 const CACHE_KIB: usize = 64 * 1024;
-const SORT_KIB: usize = 16 * 1024;
+const READ_KIB: usize = 16 * 1024;
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -107,10 +108,7 @@ impl Store {
         match target {
             Target::Sqlite(path) => {
                 let lock = Lock::beside(path, doing)?;
-                let mut store = Store::connect(target)?;
-                // With its usual 2 MB, SQLite writes and reads pages of an index over and over while a million rows come.
-                store.keep_pages(CACHE_KIB)?;
-                Ok((store, lock))
+                Ok((Store::connect(target)?, lock))
             }
             Target::Postgres(_) => {
                 let mut store = Store::connect(target)?;
