@@ -1,7 +1,7 @@
 //! Indexes and unique keys of an empty table, taken away while many rows come and built again from their own definitions: in order,
 //! and once.
 
-use super::{CACHE_KIB, READ_KIB, Store, quote};
+use super::{Store, pages, quote};
 use crate::error::Result;
 
 /// What was taken away: the statements that bring it back, in order.
@@ -10,7 +10,7 @@ pub struct Aside(Vec<String>);
 impl Store {
     /// Takes away what can be brought back exactly as it was, where nobody else uses the table. What cannot, stays.
     pub fn set_indexes_aside(&mut self, table: &str) -> Result<Aside> {
-        self.keep_pages(CACHE_KIB)?;
+        self.keep_pages(pages::WRITING)?;
         if !self.is_postgres() {
             let from = "FROM sqlite_master WHERE type = 'index' AND tbl_name = $1 COLLATE NOCASE AND sql IS NOT NULL ORDER BY rowid";
             let mut back = Vec::new();
@@ -59,7 +59,7 @@ impl Store {
 
     /// Builds again what was taken away.
     pub fn bring_indexes_back(&mut self, aside: Aside) -> Result<()> {
-        self.keep_pages(READ_KIB)?;
+        self.keep_pages(pages::READING)?;
         aside.0.iter().try_for_each(|sql| self.execute(sql))
     }
 

@@ -22,6 +22,7 @@ mod objects;
 mod own;
 mod packed;
 mod packed_log;
+mod pages;
 mod rebuild;
 mod references;
 mod rejects;
@@ -85,11 +86,6 @@ const POSTGRES_SESSION: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'
     SET standard_conforming_strings = on; SET extra_float_digits = 3; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; \
     SET work_mem = '64MB'; SET temp_buffers = '64MB'; \
     SELECT set_config('client_connection_check_interval', '500ms', false) WHERE current_setting('server_version_num')::int >= 140000";
-
-/// How much of a file SQLite keeps in memory while rows are written, in KiB: with its usual 2 MB, it writes and reads pages of an index
-/// over and over while a million come. And otherwise; indexes are sorted in as much again.
-const CACHE_KIB: usize = 64 * 1024;
-const READ_KIB: usize = 16 * 1024;
 
 /// A row read as texts, one per column asked for.
 pub type Texts = Vec<Option<String>>;
@@ -298,16 +294,6 @@ impl Store {
     /// Commits.
     pub fn commit(&mut self) -> Result<()> {
         self.execute("COMMIT")
-    }
-
-    /// How much of a file SQLite keeps in memory, and sorts there, in KiB.
-    fn keep_pages(&mut self, kib: usize) -> Result<()> {
-        if self.is_postgres() { Ok(()) } else { self.execute(&format!("PRAGMA cache_size = -{kib}")) }
-    }
-
-    /// Gives back the memory in which SQLite keeps what it read and wrote.
-    pub fn forget_pages(&mut self) -> Result<()> {
-        if self.is_postgres() { Ok(()) } else { self.execute("PRAGMA shrink_memory") }
     }
 
     /// Rolls back. A transaction that the database has already given up is no error here.

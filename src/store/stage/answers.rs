@@ -4,7 +4,7 @@ use super::Stage;
 use super::questions::LAST;
 use crate::error::Result;
 use crate::store::dialect::Bind;
-use crate::store::{READ_KIB, Store, quote};
+use crate::store::{Store, pages, quote};
 use crate::table::{Column, Kind, Role};
 
 /// What is to happen with a staged row whose target row differs.
@@ -197,6 +197,6 @@ impl Stage<'_> {
     /// Takes the stage away.
     pub fn close(self, store: &mut Store) -> Result<()> {
         store.execute("DROP TABLE tieout_stage")?;
-        store.keep_pages(READ_KIB)
+        store.keep_pages(pages::READING)
     }
 }

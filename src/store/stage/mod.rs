@@ -12,7 +12,7 @@ pub use straight::Straight;
 pub use unique::Wanted;
 
 use super::bulk::Rows;
-use super::{CACHE_KIB, Store, Texts, quote};
+use super::{Store, Texts, pages, quote};
 use crate::error::{Result, Stop};
 use crate::store::shape::{ShapeColumn, TableShape};
 use crate::table::{Column, Role, Row, Table, row_id};
@@ -107,7 +107,7 @@ impl<'t> Stage<'t> {
 
     /// Writes rows into the stage; gives how many.
     pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Result<Row>>, run: &Run<'_>) -> Result<usize> {
-        store.keep_pages(CACHE_KIB)?;
+        store.keep_pages(pages::WRITING)?;
         let own = OWN.map(|(name, number)| format!("{name} {}", if number { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..self.used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
