@@ -175,6 +175,20 @@ on_both! {
         env.tieout(&["verify", "--database", &url]).expect_code(0);
     }
 
+    fn a_bundle_of_a_packed_run_holds_and_its_sample_is_quoted(env) {
+        prepare(env, false);
+        let url = env.database.url();
+        run(env, 0);
+        let bundle = env.path("run.zip");
+        let bundle = bundle.to_str().unwrap();
+        env.tieout(&["report", "1", "--job", "meters", "--database", &url, "--bundle", bundle]).expect_code(0);
+        let said = env.tieout(&["verify", "--bundle", bundle, "--json"]).expect_code(0).json();
+        assert_eq!(said["holds"], true, "{said}");
+        assert!(said["parts"].as_array().unwrap().iter().any(|part| part["name"] == "totals" && part["status"] == "holds"), "{said}");
+        let sample = env.tieout(&["report", "1", "--job", "meters", "--database", &url, "--sample", "3", "--json"]).expect_code(0).json();
+        assert!(sample.to_string().contains("\"quote\":\"m0"), "{sample}");
+    }
+
     fn a_packed_run_is_undone_at_once_and_loaded_anew(env) {
         prepare(env, false);
         let url = env.database.url();

@@ -163,14 +163,16 @@ fn totals(bundle: &mut Bundle, findings: &mut Vec<Finding>) -> Result<Part> {
     let mut sealed: Option<Outcome> = None;
     bundle.lines(run, &mut |line| {
         let kind = line.split('"').nth(1).unwrap_or_default();
-        if !matches!(kind, "run" | "change") {
+        if !matches!(kind, "run" | "change" | "packed") {
             return Ok(());
         }
         let mut fields: Vec<Option<String>> = serde_json::from_str(line).unwrap_or_default();
         if kind == "run" {
             sealed = fields.pop().flatten().and_then(|json| serde_json::from_str(&json).ok());
-        } else if let [_, _, Some(table), _, Some(operation), ..] = fields.as_slice() {
-            *counted.entry((table.clone(), operation.clone())).or_default() += 1;
+        } else if let [_, _, Some(table), _, Some(what), ..] = fields.as_slice() {
+            // A change says what was done to its row, a block how many new rows it has.
+            let (operation, rows) = if kind == "packed" { ("insert", what.parse().unwrap_or_default()) } else { (what.as_str(), 1) };
+            *counted.entry((table.clone(), operation.to_owned())).or_default() += rows;
         }
         Ok(())
     })?;

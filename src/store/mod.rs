@@ -275,8 +275,10 @@ impl Store {
             self.select(&["name"], "FROM pragma_table_info('tieout_ask') ORDER BY cid", &[])?
         };
         let names: Vec<String> = names.into_iter().filter_map(|mut row| row[0].take()).collect();
+        let names: Vec<String> = names.iter().map(|name| quote(name)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.column_texts("tieout_ask", &names, each)
+        // Not as whole columns are read: where the query fails half-way, what the database says of it is to be heard.
+        self.each_line(&names, "FROM tieout_ask", &[], each)
     }
 
     /// Begins a transaction that no other writer can get in front of.
