@@ -7,7 +7,7 @@ use crate::table::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rows are sorted at once.
-const AT_ONCE: usize = 50_000;
+const AT_ONCE: usize = 100_000;
 
 /// A file as rows refer to it.
 struct OfFile {
@@ -72,7 +72,7 @@ impl First {
             return;
         }
         self.rows.push((row.0.to_owned(), row.1, row.2.to_owned()));
-        if self.rows.len() == 2 * self.wanted {
+        if self.rows.len() > self.wanted + self.wanted / 4 {
             let (_, last, _) = self.rows.select_nth_unstable(self.wanted - 1);
             self.last = Some(last.0.clone());
             self.rows.truncate(self.wanted);
@@ -149,7 +149,7 @@ impl Store {
         let (mut given, mut behind) = (0, String::new());
         while given < rows.min(most) {
             let wanted = (rows.min(most) - given).min(AT_ONCE);
-            let mut first = First { wanted, rows: Vec::with_capacity(2 * wanted), last: None };
+            let mut first = First { wanted, rows: Vec::with_capacity(wanted + wanted / 4 + 1), last: None };
             let mut head = None;
             self.over_blocks(
                 blocks,
