@@ -189,6 +189,33 @@ on_both! {
         assert!(sample.to_string().contains("\"quote\":\"m0"), "{sample}");
     }
 
+    fn no_two_rows_have_one_number(env) {
+        prepare(env, false);
+        let small = |name: &str| format!("[[table]]\nname = \"{name}\"\nkey = [\"id\"]\ncreate = true\ncolumns = [{{ name = \"id\", type = \"text\" }}]\n\
+            [[source]]\nname = \"{name}\"\nformat = \"csv\"\ntable = \"{name}\"\nfiles = [\"{name}.txt\"]\ncolumns = {{ id = \"id\" }}\n");
+        let (before, after) = JOB.split_once("[[table]]").unwrap();
+        env.write("meters/tieout.toml", format!("{before}{}[[table]]{after}{}", small("first"), small("last")));
+        env.write("meters/first.txt", "id\n1\n2\n3\n");
+        env.write("meters/last.txt", "id\n4\n5\n");
+        let url = env.database.url();
+        run(env, 0);
+        let staged = column(env, "SELECT id FROM tieout_change ORDER BY id");
+        let packed = env.database.rows("SELECT first_change, first_change + rows - 1 FROM tieout_packed ORDER BY first_change");
+        assert!(staged.len() == 5 && packed.len() == 2, "{staged:?} {packed:?}");
+        let number = |text: &str| text.parse::<i64>().unwrap();
+        for id in &staged {
+            assert!(packed.iter().all(|block| !(number(&block[0])..=number(&block[1])).contains(&number(id))), "{staged:?} {packed:?}");
+        }
+        env.write("meters/first.txt", "id\n1\n2\n3\n6\n");
+        files(env, |n| if n == 5 { line(n).replace(".005,", ".006,") } else { line(n) });
+        run(env, 0);
+        env.tieout(&["verify", "meters", "--database", &url]).expect_code(0);
+        for undone in ["2", "1"] {
+            env.tieout(&["rollback", undone, "--database", &url]).expect_code(0);
+        }
+        assert_eq!(env.database.value("SELECT count(*) FROM reading"), "0");
+    }
+
     fn a_packed_run_is_undone_at_once_and_loaded_anew(env) {
         prepare(env, false);
         let url = env.database.url();
@@ -217,6 +244,9 @@ on_both! {
         assert!(said(&verify(), "the row 1 of tieout_packed"), "{}", verify());
         env.database.execute("UPDATE tieout_packed SET first_change = first_change - 1 WHERE id = 1");
         assert_eq!(verify()["holds"], true);
+        env.database.execute("UPDATE tieout_packed SET rows = rows + 1 WHERE id = 1");
+        assert!(said(&verify(), "the row 1 of tieout_packed") && said(&verify(), "the block 1 of tieout_packed"), "{}", verify());
+        env.database.execute("UPDATE tieout_packed SET rows = rows - 1 WHERE id = 1");
         // An unpacked row is held against its block, which is sealed.
         files(env, |n| if n == 5 { line(n).replace(".005,", ".006,") } else { line(n) });
         run(env, 0);

@@ -14,3 +14,27 @@ CREATE TABLE tieout_packed (
   unpacked_by  INTEGER
 );
 CREATE INDEX tieout_packed_run ON tieout_packed (run_id, table_name, first_change);
+
+-- Numbers that are in blocks are given to no other row: the counter of the change log must know of them.
+CREATE TABLE tieout_change_7 (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id      INTEGER NOT NULL,
+  table_name  TEXT NOT NULL,
+  row_key     TEXT NOT NULL,
+  operation   TEXT NOT NULL CHECK (operation IN ('insert', 'update', 'adopt', 'delete')),
+  before      TEXT,
+  after       TEXT,
+  file_id     INTEGER,
+  line        INTEGER,
+  "column"    INTEGER,
+  pointer     TEXT,
+  derived     TEXT,
+  left_digest BLOB,
+  row_before  TEXT,
+  undone_by   INTEGER
+);
+INSERT INTO tieout_change_7 SELECT id, run_id, table_name, row_key, operation, before, after, file_id, line, "column", pointer, derived, left_digest, row_before, undone_by FROM tieout_change;
+DROP TABLE tieout_change;
+ALTER TABLE tieout_change_7 RENAME TO tieout_change;
+CREATE INDEX tieout_change_key ON tieout_change (table_name, row_key, id) WHERE undone_by IS NULL;
+CREATE INDEX tieout_change_run ON tieout_change (run_id);

@@ -127,7 +127,8 @@ fn within(store: &mut Store, question: &Question<'_>) -> Result<Verified> {
     let chained = chain::check(store)?;
     let head = head(&chained.runs);
     let mut part = chain_part(&chained);
-    let (unmarked, notes) = (unlike(store)?, loose(store)?);
+    // A block that cannot be read is one thing to say beside others.
+    let (unmarked, notes) = (unlike(store).unwrap_or_else(|stop| vec![stop.finding()]), loose(store)?);
     part.failed += unmarked.len();
     part.notes.extend(notes);
     parts.push(part.ran());
@@ -136,7 +137,13 @@ fn within(store: &mut Store, question: &Question<'_>) -> Result<Verified> {
     findings.extend(unmarked);
     parts.push(sign::check(&store.signatures(None)?, &chained.runs, &mut findings));
     question.progress.phase("rows", 0);
-    let (part, named) = rows::read_back(store, &chained.changes, &mut findings)?;
+    let (part, named) = match rows::read_back(store, &chained.changes, &mut findings) {
+        Ok(read) => read,
+        Err(stop) => {
+            findings.push(stop.finding());
+            (Part { failed: 1, ..Part::of("rows") }, Default::default())
+        }
+    };
     parts.push(part.ran());
     question.progress.phase("files", 0);
     parts.push(files::check(store, question, &mut findings)?);

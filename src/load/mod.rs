@@ -84,10 +84,10 @@ pub fn load<I: Iterator<Item = Result<Row>>>(
     how_to_create: &str,
     sound: bool,
 ) -> Result<Loaded> {
-    let settled = store.resolutions(run.job, &table.name)?;
     let stages = Stages { table: table.name.to_string(), ..Stages::default() };
-    let mut load = Load { table, run, of, findings: Vec::new(), settled, left_away: 0, stages };
     let stage = Stage::open(store, table, how_to_create, run)?;
+    let settled = store.resolutions(run.job, &table.name)?;
+    let mut load = Load { table, run, of, findings: Vec::new(), settled, left_away: 0, stages };
     load.stages.opening = Some(whole(store, &table.name, totals::numbers(table))?);
     let mut check = Check::new("read-back", table.name.clone(), Severity::Error);
     if sound && let Some(read) = load.straight(store, &stage, &rows, run, &mut check)? {

@@ -27,7 +27,7 @@ impl Store {
             let from = "FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid \
                  LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x') \
                  WHERE t.relname = $1 AND pg_table_is_visible(t.oid) AND pg_has_role(t.relowner, 'USAGE') AND x.relowner = t.relowner \
-                 AND i.indisvalid AND i.indisready AND NOT i.indisreplident AND NOT i.indisclustered AND x.reltablespace = 0 \
+                 AND (k.oid IS NULL OR x.reloptions IS NULL) AND i.indisvalid AND i.indisready AND NOT i.indisreplident AND NOT i.indisclustered AND x.reltablespace = 0 \
                  AND NOT EXISTS (SELECT 1 FROM pg_description d WHERE d.objoid IN (i.indexrelid, k.oid)) \
                  AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) \
                  AND NOT EXISTS (SELECT 1 FROM pg_constraint f WHERE f.conindid = i.indexrelid AND f.contype = 'f') \

@@ -218,7 +218,7 @@ impl Store {
 
     /// The keys of a table's rows that an import of ours inserted.
     pub fn inserted_keys(&mut self, table: &str) -> Result<BTreeSet<String>> {
-        if !self.has_table("tieout_change")? {
+        if !self.has_change_log()? {
             return Ok(BTreeSet::new());
         }
         let rows = self.select(

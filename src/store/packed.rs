@@ -15,6 +15,8 @@ use std::io::{Read, Write};
 
 /// How many rows a block has; the last one of a load has fewer.
 pub(super) const ROWS: usize = 4096;
+/// From how many bytes of lines on a block is full, however few rows it has.
+pub(super) const BYTES: usize = 4 << 20;
 
 /// What all blocks of a load share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +203,11 @@ impl Packing {
         }
         lines.extend(b"]\n");
         self.rows += 1;
+    }
+
+    /// How many bytes its lines have.
+    pub(super) fn bytes(&self) -> usize {
+        self.lines.len()
     }
 
     /// The block's lines as they are kept, in hexadecimal digits; nothing is left here.

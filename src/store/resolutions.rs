@@ -147,6 +147,7 @@ impl Store {
     pub fn written_since(&mut self, run: i64, table: &str, key: &str) -> Result<Option<i64>> {
         let from = "FROM tieout_change WHERE table_name = $1 AND row_key = $2 AND run_id > CAST($3 AS BIGINT)";
         let rows = self.select(&["min(run_id)"], from, &[Some(table), Some(key), Some(&run.to_string())])?;
-        Ok(rows.into_iter().next().and_then(|row| row[0].as_deref()?.parse().ok()))
+        let packed = self.packed_of(table, key)?.into_iter().map(|revision| revision.run).filter(|of| *of > run);
+        Ok(rows.into_iter().next().and_then(|row| row[0].as_deref()?.parse().ok()).into_iter().chain(packed).min())
     }
 }

@@ -5,7 +5,7 @@ use super::{Run, Stage};
 use crate::error::{Result, Stop};
 use crate::store::bulk::Rows;
 use crate::store::dialect::Dialect;
-use crate::store::packed::{Block, Head, Packing, Place, ROWS};
+use crate::store::packed::{BYTES, Block, Head, Packing, Place, ROWS};
 use crate::store::shape::ShapeColumn;
 use crate::store::{Store, quote};
 use crate::table::{Column, Line, Role, Row, Table, row_id};
@@ -35,7 +35,9 @@ impl Stage<'_> {
     /// nothing in the database has a say in what it then holds.
     pub fn may_go_straight(&self, store: &mut Store, rows: usize, run: &Run<'_>) -> Result<bool> {
         let all = self.kept.len() == self.used.len();
-        if !self.fresh || run.dry || rows < WORTH || !all || self.table.occurrence.is_some() {
+        // What such a column of a strict table holds depends on more than its type.
+        let any = self.used.iter().any(|(.., shape)| shape.declared.eq_ignore_ascii_case("ANY"));
+        if any || !self.fresh || run.dry || rows < WORTH || !all || self.table.occurrence.is_some() {
             return Ok(false);
         }
         let name = [Some(&*self.table.name)];
@@ -43,6 +45,9 @@ impl Stage<'_> {
         let meddles = if store.is_postgres() {
             "FROM pg_class t WHERE t.relname = $1 AND pg_table_is_visible(t.oid) AND (t.relkind <> 'r' OR t.relhasrules OR t.relrowsecurity \
              OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal) \
+             OR EXISTS (SELECT 1 FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = t.oid AND a.attnum > 0 \
+             AND NOT a.attisdropped AND (a.attidentity = 'a' OR y.typnamespace <> 'pg_catalog'::regnamespace)) \
+             OR EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = t.oid AND x.indisunique AND NOT (x.indimmediate AND x.indisvalid)) \
              OR EXISTS (SELECT 1 FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent)))"
         } else {
             "FROM sqlite_master WHERE type = 'trigger' AND tbl_name = $1 COLLATE NOCASE"
@@ -153,7 +158,7 @@ impl Making<'_> {
             }
             each(&row);
             self.row(row, &mut waiting, &mut packing);
-            if packing.rows == ROWS {
+            if packing.rows == ROWS || packing.bytes() > BYTES {
                 let (count, lines) = packing.finish();
                 let next = waiting.another();
                 if send.send(Batch { rows: std::mem::replace(&mut waiting, next), count, lines }).is_err() {
