@@ -103,13 +103,8 @@ pub struct ConfigRows<'c> {
 
 impl ConfigRows<'_> {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rows.len() + self.stated.len() + self.derived.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// All of them: of the table, of the calculations, derived.

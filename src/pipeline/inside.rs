@@ -73,7 +73,7 @@ pub(super) fn load_and_check(
     if !calculations.is_empty() || archive.has(|r| matches!(r, Record::Config(_))) {
         let (rows, found) = config_rows(archive, &calculations, &existing_config(job, store)?, &bill_sums(job, store)?);
         loader.outcome.findings.extend(found);
-        loader.load(store, &tables::config(job), (&[], rows.len()), || rows.each().map(Ok))?;
+        loader.load(store, &tables::config(job), (&[], rows.count()), || rows.each().map(Ok))?;
     } else {
         loader.load_nothing(store, &tables::config(job))?;
     }

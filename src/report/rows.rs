@@ -40,13 +40,16 @@ pub(super) fn tables(store: &mut Store, outcome: &Outcome) -> Result<Vec<RowTabl
     let mut tables = Vec::new();
     for name in store.imported_tables(&outcome.run.job, run)? {
         let mut columns = store.recorded_key(&name)?;
-        let mut others: BTreeSet<String> = store.packed_columns(&outcome.run.job, run, &name)?.unwrap_or_default().into_iter().collect();
-        let few = if others.is_empty() { 200 } else { 0 };
-        store.imported(&outcome.run.job, run, &name, few, |row| {
-            let content = row.changes.last().and_then(|c| c.after.as_deref()).map(members).unwrap_or_default();
-            others.extend(content.into_keys());
-            Ok(())
-        })?;
+        let mut others = BTreeSet::new();
+        if let Some(packed) = store.packed_columns(&outcome.run.job, run, &name)? {
+            others.extend(packed);
+        } else {
+            store.imported(&outcome.run.job, run, &name, 200, |row| {
+                let content = row.changes.last().and_then(|c| c.after.as_deref()).map(members).unwrap_or_default();
+                others.extend(content.into_keys());
+                Ok(())
+            })?;
+        }
         columns.extend(others.into_iter().filter(|c| !columns.contains(c)).collect::<Vec<_>>());
         let mut people = BTreeMap::new();
         if name == "RentLedger" && columns.iter().any(|c| c == "tenantId") {

@@ -187,31 +187,19 @@ impl Store {
         let Some(run) = blocks.first().map(|block| block.run) else { return Ok(Vec::new()) };
         let files = Files::read(self, run, None)?;
         let mut found = Vec::new();
-        self.packed_lines(
+        self.over_blocks(
             &blocks,
-            |key, _| keys.contains(key),
-            |lines, row| {
-                let Logged { path, sha256, line, column, pointer, derived, .. } = files.logged(run, &lines.head, row);
-                found.push((row.key.to_owned(), Written { path, line, column, pointer, derived, sha256 }));
+            |_| (),
+            |lines, ()| {
+                for (change, _, line) in lines.keyed().filter(|(_, key, _)| keys.contains(*key)) {
+                    let row = lines.block.row(line, change, &lines.head)?;
+                    let Logged { path, sha256, line, column, pointer, derived, .. } = files.logged(run, &lines.head, &row);
+                    found.push((row.key.to_owned(), Written { path, line, column, pointer, derived, sha256 }));
+                }
+                Ok(())
             },
         )?;
         Ok(found)
-    }
-
-    /// The rows of blocks whose key or number is wanted.
-    fn packed_lines(
-        &mut self,
-        blocks: &[Block],
-        wanted: impl Fn(&str, i64) -> bool,
-        mut each: impl FnMut(&Lines, &PackedRow<'_>),
-    ) -> Result<()> {
-        for block in blocks {
-            let lines = self.lines_of(block)?;
-            for (change, _, line) in lines.keyed().filter(|(change, key, _)| wanted(key, *change)) {
-                each(&lines, &block.row(line, change, &lines.head)?);
-            }
-        }
-        Ok(())
     }
 
     /// The packed changes of a row.
