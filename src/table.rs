@@ -177,12 +177,6 @@ impl Line {
         self.ends.push((self.text.len(), there));
         Ok(())
     }
-
-    /// Takes everything out.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-    }
 }
 
 /// The canonical text of a typed value.

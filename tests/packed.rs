@@ -60,8 +60,12 @@ fn run(env: &TestEnv, code: i32) -> Value {
     env.tieout(&["run", "meters", "--database", &env.database.url(), "--json", "--no-backup"]).expect_code(code).json()
 }
 
+/// How many rows stand in blocks alone, and how many in the change log itself.
 fn packed(env: &TestEnv) -> (String, String) {
-    let standing = env.database.value("SELECT coalesce(sum(rows), 0) FROM tieout_packed WHERE unpacked_by IS NULL");
+    let standing = env.database.value(
+        "SELECT coalesce(sum(rows - (SELECT count(*) FROM tieout_taken WHERE change_id >= first_change AND change_id < first_change + rows)), 0) \
+         FROM tieout_packed WHERE unpacked_by IS NULL",
+    );
     (standing, env.database.value("SELECT count(*) FROM tieout_change"))
 }
 
@@ -85,7 +89,7 @@ fn log(env: &TestEnv) -> Vec<String> {
     column(
         env,
         &format!(
-            "SELECT id || ' ' || row_key || ' ' || operation || ' ' || coalesce(before, '-') || ' ' || after || ' ' || coalesce(file_id, 0) || ':' || line || ':' \
+            "SELECT CASE WHEN id > {ROWS} THEN 'later' ELSE CAST(id AS text) END || ' ' || row_key || ' ' || operation || ' ' || coalesce(before, '-') || ' ' || after || ' ' || coalesce(file_id, 0) || ':' || line || ':' \
          || \"column\" || coalesce(pointer, '') || coalesce(derived, '') || ' ' || {hex} || coalesce(row_before, '') FROM tieout_change ORDER BY id"
         ),
     )
@@ -122,23 +126,67 @@ on_both! {
         assert!(asked(&["trace", "reading", "m0007, 2025-05-13"]).contains("0.csv"));
         assert!(asked(&["trace", "1.csv:9"]).contains("\"line\":9"));
         asked(&["history"]);
-        let written = [env, &other].map(|env| {
-            let folder = env.path("csv");
-            env.tieout(&["report", "1", "--database", &env.database.url(), "--format", "csv", "--report", folder.to_str().unwrap()]).expect_code(0);
-            let mut files = sheets(&folder);
-            files.sort();
-            let wanted = |f: &&std::path::PathBuf| ["changes", "reading"].iter().any(|name| f.file_name().unwrap().to_string_lossy().contains(name));
-            files.iter().filter(wanted).map(|f| std::fs::read_to_string(f).unwrap()).collect::<Vec<_>>()
-        });
-        assert!(written[0].iter().any(|text| text.lines().count() > ROWS), "{}", written[0].len());
-        assert_eq!(written[0], written[1]);
-        // The next run that writes unpacks: then the log is the same, row by row.
+        let reported = |run: &str| {
+            let written = [env, &other].map(|env| {
+                let folder = env.path(&format!("csv{run}"));
+                env.tieout(&["report", run, "--database", &env.database.url(), "--format", "csv", "--report", folder.to_str().unwrap()]).expect_code(0);
+                let mut files = sheets(&folder);
+                files.sort();
+                let wanted = |f: &&std::path::PathBuf| ["changes", "reading"].iter().any(|name| f.file_name().unwrap().to_string_lossy().contains(name));
+                files.iter().filter(wanted).map(|f| std::fs::read_to_string(f).unwrap()).collect::<Vec<_>>()
+            });
+            assert!(written[0].iter().any(|text| text.lines().count() > ROWS), "{}", written[0].len());
+            assert!(written[0] == written[1], "the reports of run {run} differ");
+            written[0].clone()
+        };
+        let first = reported("1");
+        // Corrected lines, one that is new, some in another order: only these leave their blocks.
         for env in [env, &other] {
-            files(env, |n| if n == 77 { line(n).replace("m0000", "m9999") } else { line(n) });
-            assert_eq!(run(env, 0)["tables"]["reading"]["inserted"], 1);
+            files(env, |n| match n {
+                30 | 77 | 4500 => line(n).replace(&format!(".{:03},", n % 1000), &format!(".{:03},", n % 1000 + 1)),
+                200 => format!("m9999,2025-01-01,1.5,true,\n{}", line(n)),
+                300 => line(301),
+                301 => line(300),
+                _ => line(n),
+            });
+            let tables = &run(env, 0)["tables"]["reading"];
+            assert_eq!((&tables["updated"], &tables["inserted"], &tables["unchanged"]), (&3.into(), &1.into(), &(ROWS - 3).into()));
+            env.tieout(&["verify", "meters", "--database", &env.database.url()]).expect_code(0);
         }
-        assert_eq!(packed(env), ("0".into(), (ROWS + 1).to_string()));
-        assert_eq!(log(env), log(&other));
+        assert_eq!(packed(env), ((ROWS - 3).to_string(), "7".into()));
+        assert_eq!(column(env, rows), column(&other, rows));
+        reported("2");
+        assert_eq!(reported("1"), first);
+        assert!(asked(&["trace", "reading", "m0000, 2025-06-07"]).contains("539.078"));
+        asked(&["trace", "0.csv:79"]);
+        asked(&["history"]);
+        // Some of them again, and others, and one under another day, so that two are stale; and that is undone.
+        let found = [env, &other].map(|env| {
+            env.database.execute("DROP INDEX one");
+            files(env, |n| match n {
+                77 | 78 => line(n).replace(&format!(".{n:03},"), ".9,"),
+                5000 => line(n).replace("2025-09-17", "2025-09-27"),
+                _ => line(n),
+            });
+            let found = run(env, 0);
+            assert_eq!((&found["tables"]["reading"]["updated"], &found["tables"]["reading"]["inserted"]), (&4.into(), &1.into()), "{found}");
+            env.tieout(&["verify", "meters", "--database", &env.database.url()]).expect_code(0);
+            let messages = found["findings"].as_array().unwrap().iter().map(|f| f["message"].as_str().unwrap().to_owned());
+            messages.filter(|m| !m.contains("the load sets off")).collect::<std::collections::BTreeSet<_>>()
+        });
+        assert_eq!(found[0], found[1]);
+        assert!(found[0].iter().any(|m| m.contains("2025-09-17") && m.contains("wrong day")), "{:?}", found[0]);
+        assert_eq!(packed(env).0, (ROWS - 5).to_string());
+        // Undoing what is packed unpacks all of it: then the log is the same, row by row.
+        for run in ["3", "2", "1"] {
+            let _ = [env, &other].map(|env| env.tieout(&["rollback", run, "--database", &env.database.url()]).expect_code(0));
+            assert_eq!(column(env, rows), column(&other, rows), "{run}");
+        }
+        let _ = [env, &other].map(|env| env.tieout(&["verify", "--database", &env.database.url()]).expect_code(0));
+        assert_eq!(packed(env).0, "0");
+        let logs = [log(env), log(&other)];
+        let other = logs[0].iter().zip(&logs[1]).find(|(one, other)| one != other);
+        assert!(logs[0].len() == logs[1].len() && other.is_none(), "{} {} {other:?}", logs[0].len(), logs[1].len());
     }
 
     fn a_packed_run_is_verified_corrected_and_undone(env) {
@@ -247,15 +295,29 @@ on_both! {
         env.database.execute("UPDATE tieout_packed SET rows = rows + 1 WHERE id = 1");
         assert!(said(&verify(), "the row 1 of tieout_packed") && said(&verify(), "the block 1 of tieout_packed"), "{}", verify());
         env.database.execute("UPDATE tieout_packed SET rows = rows - 1 WHERE id = 1");
-        // An unpacked row is held against its block, which is sealed.
-        files(env, |n| if n == 5 { line(n).replace(".005,", ".006,") } else { line(n) });
+        // A row that was taken out is held against its block, which is sealed.
+        files(env, |n| if n == 39 { line(n).replace(".039,", ".040,") } else { line(n) });
         run(env, 0);
-        assert_eq!(verify()["holds"], true);
-        env.database.execute("UPDATE tieout_change SET line = line + 1 WHERE id = 40");
-        assert!(said(&verify(), "the row 40 of tieout_change is not as its block"), "{}", verify());
-        env.database.execute("UPDATE tieout_change SET line = line - 1 WHERE id = 40");
-        env.database.execute("UPDATE tieout_packed SET unpacked_by = NULL WHERE id = 1");
-        assert!(said(&verify(), "stand in the block 1 of tieout_packed, too"), "{}", verify());
+        assert_eq!(packed(env).1, "2");
+        let unlike = |what: &str, back: &str, words: &str| {
+            assert_eq!(verify()["holds"], true);
+            env.database.execute(what);
+            assert!(said(&verify(), words), "{words}: {}", verify());
+            env.database.execute(back);
+        };
+        let lines = |by: &str| format!("UPDATE tieout_change SET line = line {by} 1 WHERE id = 40");
+        unlike(&lines("+"), &lines("-"), "the row 40 of tieout_change is not as its block");
+        unlike("DELETE FROM tieout_taken", "INSERT INTO tieout_taken VALUES (40, 2)", "stand in the block 1 of tieout_packed, too");
+        unlike("INSERT INTO tieout_taken VALUES (41, 2)", "DELETE FROM tieout_taken WHERE change_id = 41", "the row 41 of tieout_change is not");
+        unlike("INSERT INTO tieout_taken VALUES (9999, 2)", "DELETE FROM tieout_taken WHERE change_id = 9999", "the row 9999 of tieout_taken is of no block");
+        // So is one of a block that was unpacked.
+        files(env, |n| if n == 5 { line(3) } else { line(n) });
+        run(env, 0);
+        assert_eq!(packed(env).0, "0");
+        let lines = |by: &str| format!("UPDATE tieout_change SET line = line {by} 1 WHERE id = 41");
+        unlike(&lines("+"), &lines("-"), "the row 41 of tieout_change is not as its block");
+        let unpacked = |by: &str| format!("UPDATE tieout_packed SET unpacked_by = {by} WHERE id = 1");
+        unlike(&unpacked("NULL"), &unpacked("3"), "stand in the block 1 of tieout_packed, too");
     }
 
     fn what_is_odd_is_said_as_if_it_had_been_staged(env) {

@@ -2,6 +2,7 @@
 //! holds), written, logged, read back. Set by set, inside the caller's transaction; what is found goes into findings.
 
 mod compare;
+mod difference;
 mod read_back;
 mod stale;
 mod straight;
@@ -13,7 +14,7 @@ pub use totals::{Stages, Totals, compared, whole};
 
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
-use crate::store::{Accepted, Act, Decision, Disputed, Run, Stage, Staged, Store};
+use crate::store::{Accepted, Act, Alike, Decision, Disputed, Run, Stage, Staged, Store};
 use crate::table::{Role, Row, Table, spoken_key};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -84,8 +85,9 @@ pub fn load<I: Iterator<Item = Result<Row>>>(
     how_to_create: &str,
     sound: bool,
 ) -> Result<Loaded> {
-    let stages = Stages { table: table.name.to_string(), ..Stages::default() };
-    let stage = Stage::open(store, table, how_to_create, run)?;
+    let stated = Totals::of(totals::numbers(table));
+    let stages = Stages { table: table.name.to_string(), stated, ..Stages::default() };
+    let mut stage = Stage::open(store, table, how_to_create, run)?;
     let settled = store.resolutions(run.job, &table.name)?;
     let mut load = Load { table, run, of, findings: Vec::new(), settled, left_away: 0, stages };
     load.stages.opening = Some(whole(store, &table.name, totals::numbers(table))?);
@@ -94,47 +96,14 @@ pub fn load<I: Iterator<Item = Result<Row>>>(
         let counts = Counts { read, inserted: read, ..Counts::default() };
         return Ok(Loaded { counts, check, findings: Vec::new(), stale: false, stages: load.stages });
     }
-    let stated = RefCell::new(Totals::of(totals::numbers(table)));
-    let read = stage.write(store, totals::passing(table, rows(), &stated), run)?;
-    load.stages.stated = stated.into_inner();
-    let lost = load.lost(store, &stage)?;
-    stage.number_occurrences(store, run)?;
-    let (duplicate, contradicting) = load.repeated(store, &stage)?;
-    let rejected = contradicting + load.empty_but_required(store, &stage)? + load.colliding(store, &stage)?;
-    let ambiguous = load.ambiguous(store, &stage)?;
-    let conflicts = load.gone(store, &stage)? + load.nearly_there(store, &stage)? + load.differing(store, &stage)?;
-    if run.whole {
-        load.shifted(store, &stage)?;
-    }
-    let stale = run.whole && load.stale(store, &stage)?;
-    let (contested, gone) = if ambiguous + rejected + lost == 0 { load.contested(store, &stage)? } else { (0, 0) };
-    let away = load.left_away;
-    let rejected = rejected + contested;
-    let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, deleted: gone, ..Counts::default() };
-    if run.dry {
-        let outstanding = load.outstanding(store, &stage)?;
-        counts.rejected += outstanding;
-        counts.unchanged = read - duplicate - away - counts.rejected.min(read - duplicate - away);
-        check.expected = Some((read - duplicate - away).to_string());
-        check.actual = Some(counts.unchanged.to_string());
-        check.difference = Some((counts.unchanged as i64 - (read - duplicate - away) as i64).to_string());
-        check.status = if counts.unchanged == read - duplicate - away { Status::Match } else { Status::Difference };
-        check.explanation = Some("rows of the files that the database holds as the files state them".into());
-    } else if sound && rejected + ambiguous + lost == 0 {
-        let (inserted, updated) = stage.apply(store)?;
-        let exchanged = load.exchanged(store, &stage)?;
-        counts = Counts {
-            rejected: counts.rejected + exchanged,
-            inserted,
-            updated,
-            unchanged: read - duplicate - conflicts - inserted - updated,
-            ..counts
-        };
-        stage.log(store, run.id)?;
-        load.read_back(store, &stage, &mut check, read - duplicate - conflicts - away)?;
-    } else {
-        check.explanation = Some("nothing was written, so there is nothing to read back".into());
-    }
+    let different = if sound { load.by_difference(store, &stage, &rows, &mut check)? } else { None };
+    let (counts, stale) = match different {
+        Some(loaded) => loaded,
+        None => {
+            stage.unpack(store, run)?;
+            load.staged(store, &stage, rows(), &Alike::default(), sound, &mut check)?
+        }
+    };
     stage.close(store)?;
     Ok(Loaded { counts, check, findings: load.findings, stale, stages: load.stages })
 }
@@ -154,6 +123,62 @@ pub struct Loaded {
 }
 
 impl Load<'_> {
+    /// Loads rows by the stage; gives the counts, and whether there are rows that no file states any more. Those that are `alike` are not
+    /// among the rows: they stand already.
+    fn staged(
+        &mut self,
+        store: &mut Store,
+        stage: &Stage<'_>,
+        rows: impl Iterator<Item = Result<Row>>,
+        alike: &Alike,
+        sound: bool,
+        check: &mut Check,
+    ) -> Result<(Counts, bool)> {
+        let run = self.run;
+        let stated = RefCell::new(std::mem::take(&mut self.stages.stated));
+        let read = alike.rows + stage.write(store, totals::passing(self.table, rows, &stated), run)?;
+        self.stages.stated = stated.into_inner();
+        let lost = self.lost(store, stage, alike)?;
+        stage.number_occurrences(store, run)?;
+        let (duplicate, contradicting) = self.repeated(store, stage)?;
+        let rejected = contradicting + self.empty_but_required(store, stage)? + self.colliding(store, stage)?;
+        let ambiguous = self.ambiguous(store, stage)?;
+        let conflicts = self.gone(store, stage)? + self.nearly_there(store, stage)? + self.differing(store, stage)?;
+        if run.whole && alike.rows == 0 {
+            self.shifted(store, stage, None)?;
+        }
+        let stale = run.whole && self.stale(store, stage)?;
+        let (contested, gone) = if ambiguous + rejected + lost == 0 { self.contested(store, stage)? } else { (0, 0) };
+        let away = self.left_away;
+        let rejected = rejected + contested;
+        let mut counts = Counts { read, duplicate, rejected: rejected + conflicts, deleted: gone, ..Counts::default() };
+        if run.dry {
+            let outstanding = self.outstanding(store, stage)?;
+            counts.rejected += outstanding;
+            counts.unchanged = read - duplicate - away - counts.rejected.min(read - duplicate - away);
+            check.expected = Some((read - duplicate - away).to_string());
+            check.actual = Some(counts.unchanged.to_string());
+            check.difference = Some((counts.unchanged as i64 - (read - duplicate - away) as i64).to_string());
+            check.status = if counts.unchanged == read - duplicate - away { Status::Match } else { Status::Difference };
+            check.explanation = Some("rows of the files that the database holds as the files state them".into());
+        } else if sound && rejected + ambiguous + lost == 0 {
+            let (inserted, updated) = stage.apply(store)?;
+            let exchanged = self.exchanged(store, stage)?;
+            counts = Counts {
+                rejected: counts.rejected + exchanged,
+                inserted,
+                updated,
+                unchanged: read - duplicate - conflicts - inserted - updated,
+                ..counts
+            };
+            stage.log(store, run.id)?;
+            self.read_back(store, stage, check, read - duplicate - conflicts - away, alike.rows)?;
+        } else {
+            check.explanation = Some("nothing was written, so there is nothing to read back".into());
+        }
+        Ok((counts, stale))
+    }
+
     /// Rows that the files state and the database does not hold so; gives how many.
     fn outstanding(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
         let (new, inserts, updates) = stage.outstanding(store)?;

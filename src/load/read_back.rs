@@ -3,15 +3,16 @@
 use super::{Load, said};
 use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Status, Subject};
-use crate::store::{Stage, Store};
+use crate::store::{Alike, Stage, Store};
 use std::collections::BTreeMap;
 
 impl Load<'_> {
-    /// The files of which not as many rows reached the stage as they state; gives how many files.
-    pub(super) fn lost(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<usize> {
+    /// The files of which not as many rows reached the stage, or are alike, as they state; gives how many files.
+    pub(super) fn lost(&mut self, store: &mut Store, stage: &Stage<'_>, alike: &Alike) -> Result<usize> {
         let staged = stage.by_file(store)?;
-        let files = self.run.files.iter().zip(self.of.paths).zip(self.of.stated);
-        let pairs = files.filter_map(|((id, path), stated)| Some((path, (*stated)?, staged.get(id).copied().unwrap_or_default())));
+        let files = self.run.files.iter().zip(self.of.paths).zip(self.of.stated).enumerate();
+        let came = |at: usize, id: &i64| staged.get(id).copied().unwrap_or_default() + alike.by_file.get(&at).copied().unwrap_or_default();
+        let pairs = files.filter_map(|(at, ((id, path), stated))| Some((path, (*stated)?, came(at, id))));
         let before = self.findings.len();
         for (path, stated, staged) in pairs.filter(|(_, stated, staged)| stated != staged) {
             let message = format!("{path} states {stated} rows for the table {}, and {staged} reached it", self.table.name);
@@ -22,9 +23,16 @@ impl Load<'_> {
         Ok(self.findings.len() - before)
     }
 
-    /// Every row again, from the database: it must hold exactly what the file says.
-    pub(super) fn read_back(&mut self, store: &mut Store, stage: &Stage<'_>, check: &mut Check, expected: usize) -> Result<()> {
-        let (mut seen, mut equal) = (0usize, 0usize);
+    /// Every staged row again, from the database: it must hold exactly what the file says. Of those expected so many are alike already.
+    pub(super) fn read_back(
+        &mut self,
+        store: &mut Store,
+        stage: &Stage<'_>,
+        check: &mut Check,
+        expected: usize,
+        alike: usize,
+    ) -> Result<()> {
+        let (mut seen, mut equal) = (alike, alike);
         let mut wrong: BTreeMap<i64, String> = BTreeMap::new();
         let stages = &mut self.stages;
         stage.read_back(store, |seq, columns| {

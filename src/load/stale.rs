@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 
 impl Load<'_> {
     /// Rows of the database that say the same as a row of the files under another day or month: an earlier import put them
-    /// there, and no file states them.
-    pub(super) fn shifted(&mut self, store: &mut Store, stage: &Stage<'_>) -> Result<()> {
-        for (key, held) in stage.shifted(store)? {
+    /// there, and no file states them. Where not all rows are staged, `stale` are the keys of those that no file states.
+    pub(super) fn shifted(&mut self, store: &mut Store, stage: &Stage<'_>, stale: Option<&[String]>) -> Result<()> {
+        for (key, held) in stage.shifted(store, stale)? {
             let keys = self.table.with(&[Role::Key]);
             let held: Vec<String> = keys.zip(held).map(|((_, c), text)| text.map_or("none".into(), |t| c.kind.canonical(&t))).collect();
             let message = format!(

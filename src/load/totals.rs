@@ -114,6 +114,32 @@ pub(super) fn passing<'t>(
 }
 
 impl Totals {
+    /// These and others.
+    pub(super) fn and(self, others: &Totals) -> Totals {
+        self.moved(others, usize::checked_add, u64::wrapping_add, |own, sum| own.checked_add(sum))
+    }
+
+    /// These without others.
+    pub(super) fn without(self, others: &Totals) -> Totals {
+        self.moved(others, usize::checked_sub, u64::wrapping_sub, |own, sum| own.checked_sub(sum))
+    }
+
+    fn moved(
+        mut self,
+        by: &Totals,
+        rows: fn(usize, usize) -> Option<usize>,
+        hash: fn(u64, u64) -> u64,
+        sum: fn(Decimal, Decimal) -> Option<Decimal>,
+    ) -> Totals {
+        self.rows = rows(self.rows, by.rows).unwrap_or_default();
+        self.hash = by.hash.map_or(self.hash, |of| Some(hash(self.hash.unwrap_or_default(), of)));
+        for (column, of) in &by.sums {
+            let own = self.sums.entry(column.clone()).or_insert(Some(Decimal::ZERO));
+            *own = own.zip(*of).and_then(|(own, of)| sum(own, of));
+        }
+        self
+    }
+
     /// Whether these are `before` without the rows of `less`.
     pub fn are(&self, before: &Totals, less: &Totals) -> bool {
         let hash = |totals: &Totals| totals.hash.unwrap_or_default();
@@ -138,11 +164,11 @@ impl Stages {
     }
 }
 
-/// Rows and hash total of a whole table, over the columns that are compared.
+/// Rows, sums and hash total of a whole table, over the columns that are compared.
 pub fn compared(store: &mut Store, table: &Table) -> Result<Totals> {
     let columns: Vec<&Column> = table.with(&[Role::Key, Role::Data]).map(|(_, c)| c).collect();
     let names: Vec<&str> = columns.iter().map(|c| &*c.name).collect();
-    let mut totals = Totals::default();
+    let mut totals = Totals::of(numbers(table));
     store.column_texts(&table.name, &names, |row| {
         totals.row(columns.iter().copied().zip(row.iter()));
         Ok(())

@@ -57,7 +57,7 @@ pub struct World {
 pub type Recorded = BTreeMap<String, Option<String>>;
 
 /// A fold over rows.
-pub trait Rule {
+pub trait Rule: Send {
     /// What it reads.
     fn needs(&self) -> Vec<Need>;
 

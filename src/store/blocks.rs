@@ -1,12 +1,16 @@
 //! Blocks of the change log as they are kept: written, found, read on all cores. Numbers for rows that are in blocks.
 
 use super::dialect::Bind;
+use super::lines::Lines;
 use super::own::number;
-use super::packed::{Block, Lines};
+use super::packed::Block;
 use super::{Store, Texts};
 use crate::error::Result;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+
+/// That a row was taken out of a block.
+const IN_BLOCK: &str = "change_id >= first_change AND change_id < first_change + rows";
 
 /// How many blocks are read at once, for all cores.
 const AT_ONCE: usize = 8;
@@ -28,10 +32,14 @@ impl Store {
             "FROM tieout_packed WHERE {which} AND run_id = coalesce(CAST($1 AS BIGINT), run_id) AND table_name = coalesce($2, table_name) \
              ORDER BY first_change"
         );
-        let columns = ["id", "run_id", "table_name", "first_change", "rows"];
+        // An earlier version takes no rows out.
+        let taken =
+            if self.has_table("tieout_taken")? { format!("(SELECT count(*) FROM tieout_taken WHERE {IN_BLOCK})") } else { "0".into() };
+        let columns = ["id", "run_id", "table_name", "first_change", "rows", &taken, "unpacked_by"];
         let read = |row: Texts| {
             let n = |i: usize| row[i].as_deref().and_then(|t| t.parse().ok()).unwrap_or_default();
-            Block { id: n(0), run: n(1), table: row[2].clone().unwrap_or_default(), first: n(3), rows: n(4) }
+            let (table, unpacked) = (row[2].clone().unwrap_or_default(), row[6].is_some());
+            Block { id: n(0), run: n(1), table, first: n(3), rows: n(4), taken: n(5), unpacked }
         };
         Ok(self.select(&columns, &from, &[run.as_deref(), table])?.into_iter().map(read).collect())
     }
@@ -49,17 +57,25 @@ impl Store {
 
     /// The lines of a block.
     pub(super) fn lines_of(&mut self, block: &Block) -> Result<Lines> {
-        let (head, packed) = self.packed_bytes(block)?;
-        block.lines(&head, &packed)
+        let (head, packed, taken) = self.packed_bytes(block)?;
+        block.lines(&head, &packed, taken)
     }
 
-    /// The head of a block, and its lines as they are kept.
-    fn packed_bytes(&mut self, block: &Block) -> Result<(String, Vec<u8>)> {
+    /// The head of a block, its lines as they are kept, and the numbers of the rows that were taken out.
+    fn packed_bytes(&mut self, block: &Block) -> Result<(String, Vec<u8>, Vec<i64>)> {
         let mark = self.dialect().mark(1, Bind::Number);
         let packed = self.bytes(&format!("SELECT lines FROM tieout_packed WHERE id = {mark}"), block.id)?;
         let head = self.select(&["head"], "FROM tieout_packed WHERE id = CAST($1 AS BIGINT)", &[Some(&block.id.to_string())])?;
         let head = head.into_iter().flatten().flatten().next();
-        head.zip(packed).ok_or_else(|| block.damaged())
+        let taken = if block.taken == 0 { Vec::new() } else { self.taken_of(block)? };
+        let (head, packed) = head.zip(packed).ok_or_else(|| block.damaged())?;
+        Ok((head, packed, taken))
+    }
+
+    fn taken_of(&mut self, block: &Block) -> Result<Vec<i64>> {
+        let from = format!("FROM tieout_taken, tieout_packed WHERE id = CAST($1 AS BIGINT) AND {IN_BLOCK}");
+        let rows = self.select(&["change_id"], &from, &[Some(&block.id.to_string())])?;
+        Ok(rows.into_iter().flatten().flatten().filter_map(|change| change.parse().ok()).collect())
     }
 
     /// Gives the lines of every block to `each`, in order, with what `look` makes of them on any core.
@@ -74,8 +90,8 @@ impl Store {
             let read: Vec<Result<(Lines, T)>> = some
                 .par_iter()
                 .zip(packed)
-                .map(|(block, (head, packed))| {
-                    let lines = block.lines(&head, &packed)?;
+                .map(|(block, (head, packed, taken))| {
+                    let lines = block.lines(&head, &packed, taken)?;
                     let looked = look(&lines);
                     Ok((lines, looked))
                 })
@@ -110,11 +126,12 @@ impl Store {
         self.change("INSERT INTO sqlite_sequence (name, seq) VALUES ('tieout_change', CAST($1 AS BIGINT) - 1)", &[Some(&next)]).map(drop)
     }
 
-    /// How many rows the blocks that are not unpacked have, by run and table.
+    /// How many rows are packed, by run and table.
     pub(super) fn packed_counts(&mut self, run: Option<i64>) -> Result<BTreeMap<(i64, String), usize>> {
         let mut counts = BTreeMap::new();
         for block in self.blocks(run, None)? {
-            *counts.entry((block.run, block.table)).or_default() += usize::try_from(block.rows).unwrap_or_default();
+            let packed = block.packed();
+            *counts.entry((block.run, block.table)).or_default() += packed;
         }
         Ok(counts)
     }

@@ -155,20 +155,22 @@ impl CopyTarget for Target {
 }
 
 /// Gives each row of a query, in parentheses, to `each`. That all of them came is for the caller to see.
-pub(super) fn each_copied(connection: &mut PgConnection, query: &str, mut each: impl FnMut(&Line)) -> Result<()> {
+pub(super) fn each_copied(connection: &mut PgConnection, query: &str, mut each: impl FnMut(Line)) -> Result<()> {
     INTO.set(query.to_owned());
     let mut copied = diesel::copy_to(Target).load_raw(connection).map_err(|e| refused(&e))?;
-    let mut line = Line::default();
+    let mut columns = 0;
     loop {
         let row = copied.fill_buf().map_err(|e| broken(&e.to_string()))?;
-        let Some(columns) = row.strip_suffix(b"\n") else {
+        let Some(texts) = row.strip_suffix(b"\n") else {
             return if row.is_empty() { Ok(()) } else { Err(broken("half a row")) };
         };
-        line.clear();
-        for column in columns.split(|byte| *byte == b'\t') {
-            line.push(|text| unescape(column, text))?;
+        let mut line = Line::of(columns);
+        columns = 0;
+        for text in texts.split(|byte| *byte == b'\t') {
+            line.push(|into| unescape(text, into))?;
+            columns += 1;
         }
-        each(&line);
+        each(line);
         let size = row.len();
         copied.consume(size);
     }

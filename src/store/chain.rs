@@ -201,15 +201,7 @@ impl Store {
             found.push(format!("run {} is marked as undone by run {}, which is no rollback", take(0), take(1)));
         }
         if self.has_table("tieout_packed")? {
-            let from = "FROM tieout_change c JOIN tieout_packed p ON p.run_id = c.run_id AND p.table_name = c.table_name AND p.unpacked_by IS NULL \
-                        AND c.id >= p.first_change AND c.id < p.first_change + p.rows";
-            for mut row in self.select(&["p.id", "count(*)"], &format!("{from} GROUP BY p.id ORDER BY p.id"), &[])? {
-                let mut take = |i: usize| row[i].take().unwrap_or_default();
-                let (block, count) = (take(0), take(1));
-                found.push(format!("{count} rows of tieout_change stand in the block {block} of tieout_packed, too"));
-            }
-            let unlike = self.unlike_packed(MARKS)?;
-            found.extend(unlike.iter().map(|id| format!("the row {id} of tieout_change is not as its block of tieout_packed has it")));
+            found.extend(self.unlike_packed(MARKS)?);
         }
         let packed = self.has_table("tieout_packed")?.then_some("tieout_packed");
         for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"].into_iter().chain(packed) {

@@ -94,6 +94,21 @@ impl Dialect {
         }
     }
 
+    /// Equality of values of a column's type in which NULL equals NULL, in words by which PostgreSQL can look many up at once.
+    pub(super) fn same(self, a: &str, b: &str, column: &ShapeColumn) -> String {
+        let equal = self.equal(a, b);
+        if self == Dialect::Sqlite {
+            return equal;
+        }
+        let is = |names: &[&str]| names.iter().any(|name| column.declared.starts_with(name));
+        match () {
+            () if column.required => format!("{a} = {b}"),
+            () if is(&["text", "character"]) => format!("coalesce({a}, '') = coalesce({b}, '') AND {equal}"),
+            () if is(&["numeric", "integer", "bigint", "smallint"]) => format!("coalesce({a}, 0) = coalesce({b}, 0) AND {equal}"),
+            () => equal,
+        }
+    }
+
     /// Inequality in which NULL equals NULL.
     pub(super) fn distinct(self, a: &str, b: &str) -> String {
         match self {

@@ -1,6 +1,8 @@
 //! What imports of ours made of the user's rows, from the change log: each row with its history, as of any run, and what one
 //! run wrote. For the report, row by row, in an order that both databases share.
 
+use super::dialect::Bind;
+use super::packed::Block;
 use super::{Store, Texts};
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +41,34 @@ pub struct Logged {
     pub derived: Option<String>,
 }
 
+/// What stands of a table as of a run.
+struct Standing<'a> {
+    job: &'a str,
+    run: i64,
+    table: &'a str,
+    /// Which changes those are, see [`Store::of_standing_run`].
+    which: String,
+}
+
+/// Gives rows on as long as there is room for their changes.
+struct Giving<'e> {
+    left: usize,
+    whole: bool,
+    each: &'e mut dyn FnMut(Imported) -> Result<()>,
+}
+
+impl Giving<'_> {
+    fn row(&mut self, row: Imported) -> Result<()> {
+        let left = self.left.checked_sub(row.changes.len()).filter(|_| self.whole);
+        let Some(left) = left else {
+            self.whole = false;
+            return Ok(());
+        };
+        self.left = left;
+        if row.changes.last().is_some_and(|c| c.operation != "delete") { (self.each)(row) } else { Ok(()) }
+    }
+}
+
 const COLUMNS: [&str; 11] = [
     "c.row_key",
     "c.run_id",
@@ -70,50 +100,76 @@ impl Store {
         mut each: impl FnMut(Imported) -> Result<()>,
     ) -> Result<bool> {
         let blocks = self.blocks_upto(job, run, table)?;
-        if !blocks.is_empty() {
-            return self.imported_packed(&blocks, most, each);
+        let of = Standing { job, run, table, which: self.of_standing_run(run)? };
+        let mut give = Giving { left: most, whole: true, each: &mut each };
+        let mut behind: Option<String> = None;
+        if let Some(mut packed) = self.packed_by_key(blocks)? {
+            while let (true, Some(rows)) = (give.whole, self.next_by_key(&mut packed, give.left.saturating_add(1))?) {
+                let last = rows.last().map(|row| row.0.clone());
+                let mut rows = rows.into_iter().peekable();
+                self.imported_rows(&of, behind.as_deref(), last.as_deref(), give.left, |own| {
+                    while let Some(row) = rows.next_if(|row| row.0 < own.key) {
+                        give.row(packed.imported(row)?)?;
+                    }
+                    give.row(own)
+                })?;
+                rows.try_for_each(|row| give.row(packed.imported(row)?))?;
+                behind = last;
+            }
         }
-        let order = if self.is_postgres() { "c.row_key COLLATE \"C\", c.id" } else { "c.row_key, c.id" };
+        if give.whole {
+            self.imported_rows(&of, behind.as_deref(), None, give.left, |own| give.row(own))?;
+        }
+        Ok(give.whole)
+    }
+
+    /// Rows that stand in `tieout_change`, behind a key and up to another; of their changes one more than so many, so that the last row
+    /// may have others.
+    fn imported_rows(
+        &mut self,
+        of: &Standing<'_>,
+        behind: Option<&str>,
+        upto: Option<&str>,
+        most: usize,
+        mut each: impl FnMut(Imported) -> Result<()>,
+    ) -> Result<()> {
+        let key = if self.is_postgres() { "c.row_key COLLATE \"C\"" } else { "c.row_key" };
+        let order = format!("{key}, c.id");
+        let mut binds = vec![Some(of.table.to_owned()), Some(of.run.to_string()), Some(of.job.to_owned())];
+        let mut keys = String::new();
+        for (than, bound) in [(">", behind), ("<=", upto)] {
+            if let Some(bound) = bound {
+                binds.push(Some(bound.to_owned()));
+                keys += &format!(" AND {key} {than} {}", self.dialect().mark(binds.len(), Bind::Text));
+            }
+        }
         let from = format!(
-            "FROM (SELECT c.* FROM tieout_change c WHERE c.table_name = $1 AND {} ORDER BY {order} LIMIT {}) c \
+            "FROM (SELECT c.* FROM tieout_change c WHERE c.table_name = $1 AND {}{keys} ORDER BY {order} LIMIT {}) c \
              LEFT JOIN tieout_file f ON f.id = c.file_id ORDER BY {order}",
-            self.of_standing_run(run)?,
+            of.which,
             most.saturating_add(1).min(i64::MAX as usize),
         );
-        let (mut read, mut last): (usize, Option<Imported>) = (0, None);
-        let mut give = |row: Option<Imported>| -> Result<()> {
-            match row {
-                Some(row) if row.changes.last().is_some_and(|c| c.operation != "delete") => each(row),
-                _ => Ok(()),
-            }
-        };
-        self.for_each(&COLUMNS, &from, &[Some(table), Some(&run.to_string()), Some(job)], |mut row| {
-            read += 1;
+        let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
+        let mut last: Option<Imported> = None;
+        self.for_each(&COLUMNS, &from, &binds, |mut row| {
             let key = row[0].take().unwrap_or_default();
             let change = logged(row);
             match &mut last {
                 Some(known) if known.key == key => known.changes.push(change),
-                _ => give(last.replace(Imported { key, changes: vec![change] }))?,
+                _ => last.replace(Imported { key, changes: vec![change] }).map_or(Ok(()), &mut each)?,
             }
             Ok(())
         })?;
-        // Of the last key there may be more.
-        if read <= most {
-            give(last)?;
-        }
-        Ok(read <= most)
+        last.map_or(Ok(()), each)
     }
 
     /// How many rows of a table the job's imports up to a run wrote.
     pub fn imported_count(&mut self, job: &str, run: i64, table: &str) -> Result<usize> {
-        let blocks = self.blocks_upto(job, run, table)?;
-        if !blocks.is_empty() {
-            return Ok(blocks.iter().map(|block| usize::try_from(block.rows).unwrap_or_default()).sum());
-        }
+        let packed: usize = self.blocks_upto(job, run, table)?.iter().map(Block::packed).sum();
         let from =
             format!("FROM (SELECT DISTINCT c.row_key FROM tieout_change c WHERE c.table_name = $1 AND {}) k", self.of_standing_run(run)?);
         let rows = self.select(&["count(*)"], &from, &[Some(table), Some(&run.to_string()), Some(job)])?;
-        Ok(super::own::number(&rows, 0).and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
+        Ok(packed + super::own::number(&rows, 0).and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
     }
 
     /// The tables that the job's imports up to a run wrote to.
@@ -138,29 +194,49 @@ impl Store {
         most: Option<usize>,
         mut each: impl FnMut(String, String, Logged) -> Result<()>,
     ) -> Result<()> {
-        let columns: Vec<&str> = ["c.table_name"].into_iter().chain(COLUMNS).collect();
+        let columns: Vec<&str> = ["c.id", "c.table_name"].into_iter().chain(COLUMNS).collect();
         let number = run.to_string();
-        let rows = |store: &mut Store, which: &str, each: &mut dyn FnMut(String, String, Logged) -> Result<()>| {
+        type Each<'e> = &'e mut dyn FnMut(i64, String, String, Logged) -> Result<()>;
+        let rows = |store: &mut Store, which: &str, each: Each<'_>| {
             let from = format!(
                 "FROM tieout_change c LEFT JOIN tieout_file f ON f.id = c.file_id WHERE c.run_id = CAST($1 AS BIGINT){which} ORDER BY c.id{}",
                 most.map_or(String::new(), |most| format!(" LIMIT {most}")),
             );
             store.for_each(&columns, &from, &[Some(&number)], |mut row| {
-                let (table, key) = (row.remove(0).unwrap_or_default(), row[0].take().unwrap_or_default());
-                each(table, key, logged(row))
+                let mut own = row.drain(..2).map(Option::unwrap_or_default);
+                let (change, table) = (own.next().and_then(|n| n.parse().ok()).unwrap_or_default(), own.next().unwrap_or_default());
+                drop(own);
+                let key = row[0].take().unwrap_or_default();
+                each(change, table, key, logged(row))
             })
         };
         if !inserts {
-            return rows(self, " AND c.operation <> 'insert'", &mut each);
+            return rows(self, " AND c.operation <> 'insert'", &mut |_, table, key, logged| each(table, key, logged));
         }
-        // Blocks stand where their numbers are.
+        // Blocks stand where their numbers are, and between their rows those that were taken out.
         let mut from = 0;
         for block in self.blocks(Some(run), None)? {
-            rows(self, &format!(" AND c.id >= {from} AND c.id < {}", block.first), &mut each)?;
-            self.logged_packed(&block, &mut each)?;
-            from = block.first + block.rows;
+            let upto = |from: i64, to: i64| format!(" AND c.id >= {from} AND c.id < {to}");
+            rows(self, &upto(from, block.first), &mut |_, table, key, logged| each(table, key, logged))?;
+            let changes = block.changes();
+            let mut taken = Vec::new();
+            if block.taken > 0 {
+                rows(self, &upto(changes.start, changes.end), &mut |change, table, key, logged| {
+                    taken.push((change, table, key, logged));
+                    Ok(())
+                })?;
+            }
+            let mut taken = taken.into_iter().peekable();
+            self.logged_packed(&block, |change, table, key, logged| {
+                while let Some((_, table, key, logged)) = taken.next_if(|of| of.0 < change) {
+                    each(table, key, logged)?;
+                }
+                each(table, key, logged)
+            })?;
+            taken.try_for_each(|(_, table, key, logged)| each(table, key, logged))?;
+            from = changes.end;
         }
-        rows(self, &format!(" AND c.id >= {from}"), &mut each)
+        rows(self, &format!(" AND c.id >= {from}"), &mut |_, table, key, logged| each(table, key, logged))
     }
 
     /// What a run wrote to one table, but for packed rows.

@@ -5,6 +5,7 @@ mod address;
 mod alike;
 mod around;
 mod aside;
+mod beside;
 mod blocks;
 mod bulk;
 mod chain;
@@ -17,6 +18,7 @@ mod fingerprint;
 mod foreign;
 mod image;
 mod imported;
+mod lines;
 mod lock;
 mod objects;
 mod own;
@@ -60,7 +62,7 @@ pub use runs::{Balances, PastRun};
 pub use scratch::{Tried, shapes_after};
 pub use shape::{Shape, ShapeColumn, TableShape};
 pub use signatures::Signature;
-pub use stage::{Act, Decision, Run, Stage, Staged, Straight, Wanted};
+pub use stage::{Act, Alike, Decision, Difference, Run, Stage, Staged, Straight, Wanted};
 pub use stale::{ByKey, LISTED, Stale};
 pub use standing::{Held, Standing, StandingRow, WhyNot};
 pub use steps::{RecordStep, RecordedStep};
@@ -72,8 +74,7 @@ use crate::error::{Result, Stop};
 use crate::table::Line;
 use connection::AnyConnection;
 use diesel::backend::Backend;
-use diesel::connection::{DefaultLoadingMode, SimpleConnection};
-use diesel::pg::PgRowByRowLoadingMode;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
@@ -226,31 +227,6 @@ impl Store {
         mut each: impl FnMut(Texts) -> Result<()>,
     ) -> Result<()> {
         self.each_line(expressions, from, binds, |line| each(line.iter().map(|text| text.map(str::to_owned)).collect()))
-    }
-
-    /// The same, where nobody keeps the texts.
-    pub fn each_line(
-        &mut self,
-        expressions: &[&str],
-        from: &str,
-        binds: &[Option<&str>],
-        mut each: impl FnMut(&Line) -> Result<()>,
-    ) -> Result<()> {
-        let dialect = self.dialect();
-        let expressions: Vec<String> = expressions.iter().enumerate().map(|(n, e)| dialect.text(e, n)).collect();
-        let sql = format!("SELECT {} {from}", expressions.join(", "));
-        let mut give = |line: QueryResult<Line>| each(&line.map_err(|e| refused(&e))?);
-        match &mut self.connection {
-            AnyConnection::Sqlite(c) => {
-                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
-                query.load_iter::<Line, DefaultLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
-            }
-            // The usual mode of PostgreSQL's client would hold the whole result in memory.
-            AnyConnection::Postgres(c) => {
-                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
-                query.load_iter::<Line, PgRowByRowLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
-            }
-        }
     }
 
     /// Runs a query of the user's, one statement, within the open transaction; each of its rows as texts. Whatever else it

@@ -7,7 +7,7 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-pub(super) const OWN_STEPS: [(&str, &str, &str); 7] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 8] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
@@ -15,6 +15,7 @@ pub(super) const OWN_STEPS: [(&str, &str, &str); 7] = [
     ("own_tables_5", include_str!("../../sql/sqlite/own_tables_5.sql"), include_str!("../../sql/postgres/own_tables_5.sql")),
     ("own_tables_6", include_str!("../../sql/sqlite/own_tables_6.sql"), include_str!("../../sql/postgres/own_tables_6.sql")),
     ("own_tables_7", include_str!("../../sql/sqlite/own_tables_7.sql"), include_str!("../../sql/postgres/own_tables_7.sql")),
+    ("own_tables_8", include_str!("../../sql/sqlite/own_tables_8.sql"), include_str!("../../sql/postgres/own_tables_8.sql")),
 ];
 
 /// From this version on the runs are a chain.

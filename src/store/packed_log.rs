@@ -1,6 +1,7 @@
 //! What readers of the change log get of blocks: each of them asks `tieout_change` for itself, and here for what is packed.
 
-use super::packed::{Block, Head, Lines, PackedRow};
+use super::lines::{Lines, PackedRow, Part};
+use super::packed::{Block, Head};
 use super::{Imported, Logged, Revision, Store, Written};
 use crate::error::Result;
 use crate::table::Role;
@@ -58,6 +59,24 @@ impl Files {
     }
 }
 
+/// Packed rows of one load by key, as far as they are not given yet.
+pub(super) struct PackedByKey {
+    blocks: Vec<Block>,
+    head: Head,
+    files: Files,
+    behind: String,
+    left: usize,
+}
+
+impl PackedByKey {
+    /// One of them, as it was imported.
+    pub(super) fn imported(&self, (key, change, line): (String, i64, String)) -> Result<Imported> {
+        let block = &self.blocks[0];
+        let logged = self.files.logged(block.run, &self.head, &block.row(&line, change, &self.head)?);
+        Ok(Imported { key, changes: vec![logged] })
+    }
+}
+
 /// The rows that come first by key: key, number of the change, line.
 struct First {
     wanted: usize,
@@ -89,7 +108,7 @@ impl First {
 impl Store {
     /// Gives every row of blocks to `each`.
     pub(super) fn packed_rows(&mut self, blocks: &[Block], mut each: impl FnMut(&Lines, &PackedRow<'_>) -> Result<()>) -> Result<()> {
-        self.over_blocks(blocks, |_| (), |lines, ()| lines.rows().try_for_each(|row| each(lines, &row?)))
+        self.over_blocks(blocks, |_| (), |lines, ()| lines.rows(Part::Packed).try_for_each(|row| each(lines, &row?)))
     }
 
     /// The natural key of every row of blocks, as recorded.
@@ -123,7 +142,7 @@ impl Store {
     pub fn packed_texts(&mut self, run: i64, table: &str, columns: &[String], mut each: impl FnMut(&[Option<String>])) -> Result<()> {
         let blocks = self.blocks(Some(run), Some(table))?;
         let look = |lines: &Lines| -> Result<Vec<Vec<Option<String>>>> {
-            lines.rows().map(|row| row.map(|row| columns.iter().map(|c| row.value(&lines.head, c)).collect())).collect()
+            lines.rows(Part::Packed).map(|row| row.map(|row| columns.iter().map(|c| row.value(&lines.head, c)).collect())).collect()
         };
         self.over_blocks(&blocks, look, |_, rows| {
             rows?.iter().for_each(|texts| each(texts));
@@ -141,43 +160,39 @@ impl Store {
         Ok(if rows.is_empty() { Vec::new() } else { blocks })
     }
 
-    /// The rows of blocks by key, at most so many. Whether that was all.
-    pub(super) fn imported_packed(&mut self, blocks: &[Block], most: usize, mut each: impl FnMut(Imported) -> Result<()>) -> Result<bool> {
-        let Some(run) = blocks.first().map(|block| block.run) else { return Ok(true) };
-        let rows: usize = blocks.iter().map(|block| usize::try_from(block.rows).unwrap_or_default()).sum();
-        let files = Files::read(self, run, None)?;
-        let (mut given, mut behind) = (0, String::new());
-        while given < rows.min(most) {
-            let wanted = (rows.min(most) - given).min(AT_ONCE);
-            let mut first = First { wanted, rows: Vec::with_capacity(wanted + wanted / 4 + 1), last: None };
-            let mut head = None;
-            self.over_blocks(
-                blocks,
-                |_| (),
-                |lines, ()| {
-                    let rows = lines.keyed().filter(|(_, key, _)| *key > behind.as_str());
-                    rows.for_each(|(change, key, line)| first.offer((key, change, line)));
-                    head.get_or_insert_with(|| lines.head.clone());
-                    Ok(())
-                },
-            )?;
-            let rows = first.sorted();
-            let Some(head) = head.filter(|_| !rows.is_empty()) else { break };
-            for (key, change, line) in rows {
-                let logged = files.logged(run, &head, &blocks[0].row(&line, change, &head)?);
-                behind.clone_from(&key);
-                given += 1;
-                each(Imported { key, changes: vec![logged] })?;
-            }
+    /// The packed rows of blocks, to be given by key.
+    pub(super) fn packed_by_key(&mut self, blocks: Vec<Block>) -> Result<Option<PackedByKey>> {
+        let Some(first) = blocks.first() else { return Ok(None) };
+        let (head, files) = (self.lines_of(first)?.head, Files::read(self, first.run, None)?);
+        Ok(Some(PackedByKey { left: blocks.iter().map(Block::packed).sum(), blocks, head, files, behind: String::new() }))
+    }
+
+    /// The next of them, by key: key, number of the change, line. At most so many; `None` when there are no more.
+    pub(super) fn next_by_key(&mut self, by: &mut PackedByKey, most: usize) -> Result<Option<Vec<(String, i64, String)>>> {
+        let wanted = by.left.min(most).min(AT_ONCE);
+        if wanted == 0 {
+            return Ok(None);
         }
-        Ok(rows <= most)
+        let mut first = First { wanted, rows: Vec::with_capacity(wanted + wanted / 4 + 1), last: None };
+        self.over_blocks(
+            &by.blocks,
+            |_| (),
+            |lines, ()| {
+                let rows = lines.keyed().filter(|(_, key, _)| *key > by.behind.as_str());
+                rows.for_each(|(change, key, line)| first.offer((key, change, line)));
+                Ok(())
+            },
+        )?;
+        let rows = first.sorted();
+        by.left = by.left.saturating_sub(rows.len());
+        Ok(rows.last().map(|row| by.behind.clone_from(&row.0)).map(|()| rows))
     }
 
     /// The rows of a block, as they were logged.
-    pub(super) fn logged_packed(&mut self, block: &Block, mut each: impl FnMut(String, String, Logged) -> Result<()>) -> Result<()> {
+    pub(super) fn logged_packed(&mut self, block: &Block, mut each: impl FnMut(i64, String, String, Logged) -> Result<()>) -> Result<()> {
         let files = Files::read(self, block.run, None)?;
         self.packed_rows(std::slice::from_ref(block), |lines, row| {
-            each(block.table.clone(), row.key.to_owned(), files.logged(block.run, &lines.head, row))
+            each(row.change, block.table.clone(), row.key.to_owned(), files.logged(block.run, &lines.head, row))
         })
     }
 
@@ -219,7 +234,7 @@ impl Store {
     /// The packed changes with these numbers.
     pub(super) fn packed_numbered(&mut self, changes: &[i64]) -> Result<Vec<Revision>> {
         let mut blocks = self.blocks(None, None)?;
-        blocks.retain(|block| changes.iter().any(|change| (block.first..block.first + block.rows).contains(change)));
+        blocks.retain(|block| changes.iter().any(|change| block.changes().contains(change)));
         self.packed_revisions(&blocks, |row| changes.contains(&row.change))
     }
 

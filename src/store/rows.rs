@@ -1,14 +1,15 @@
 //! Rows as the database gives them, in one buffer each: their texts, or all that tells one from another. How they are asked for is
 //! `Store`'s.
 
+use super::beside::beside;
 use super::bulk::each_copied;
-use super::{AnyConnection, Store, quote, refused};
+use super::{AnyConnection, Store, bound, quote, refused};
 use crate::error::Result;
 use crate::table::Line;
 use diesel::backend::Backend;
 use diesel::connection::DefaultLoadingMode;
 use diesel::deserialize::{self, QueryableByName};
-use diesel::pg::Pg;
+use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::prelude::*;
 use diesel::row::{Field, NamedRow, Row};
 use diesel::sqlite::{Sqlite, SqliteType};
@@ -90,15 +91,54 @@ impl QueryableByName<Pg> for Bytes {
 }
 
 impl Store {
+    /// Gives the rows of a query to `each`, as texts.
+    pub fn each_line(
+        &mut self,
+        expressions: &[&str],
+        from: &str,
+        binds: &[Option<&str>],
+        mut each: impl FnMut(&Line) -> Result<()>,
+    ) -> Result<()> {
+        self.each_line_given(expressions, from, binds, &mut |line| each(&line))
+    }
+
+    fn each_line_given(
+        &mut self,
+        expressions: &[&str],
+        from: &str,
+        binds: &[Option<&str>],
+        each: &mut dyn FnMut(Line) -> Result<()>,
+    ) -> Result<()> {
+        let dialect = self.dialect();
+        let expressions: Vec<String> = expressions.iter().enumerate().map(|(n, e)| dialect.text(e, n)).collect();
+        let sql = format!("SELECT {} {from}", expressions.join(", "));
+        let mut give = |line: QueryResult<Line>| each(line.map_err(|e| refused(&e))?);
+        match &mut self.connection {
+            AnyConnection::Sqlite(c) => {
+                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
+                query.load_iter::<Line, DefaultLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
+            }
+            // The usual mode of PostgreSQL's client would hold the whole result in memory.
+            AnyConnection::Postgres(c) => {
+                let query = bound(diesel::sql_query(sql).into_boxed(), binds);
+                query.load_iter::<Line, PgRowByRowLoadingMode>(c).map_err(|e| refused(&e))?.try_for_each(&mut give)
+            }
+        }
+    }
+
     /// Reads whole columns of a table.
-    pub fn column_texts(&mut self, table: &str, columns: &[&str], mut each: impl FnMut(&Line) -> Result<()>) -> Result<()> {
+    pub fn column_texts(&mut self, table: &str, columns: &[&str], mut each: impl FnMut(&Line) -> Result<()> + Send) -> Result<()> {
         let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
         let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
         let from = format!("FROM {}", quote(table));
+        beside(|give| self.give_column_texts(&quoted, &from, give), |line| each(&line))
+    }
+
+    fn give_column_texts(&mut self, quoted: &[&str], from: &str, each: &mut dyn FnMut(Line) -> Result<()>) -> Result<()> {
         // Diesel does not look whether a COPY came to its end; releasing the savepoint fails when it did not. Outside of a transaction
         // there is none.
         if !self.is_postgres() || self.execute("SAVEPOINT tieout_copied").is_err() {
-            return self.each_line(&quoted, &from, &[], each);
+            return self.each_line_given(quoted, from, &[], each);
         }
         let texts: Vec<String> = quoted.iter().map(|name| format!("CAST({name} AS TEXT)")).collect();
         let mut given = Ok(());
@@ -125,11 +165,15 @@ impl Store {
     }
 
     /// Gives the image of every row of a query to `each`. SQLite alone: PostgreSQL makes images itself.
-    pub(super) fn each_image(&mut self, sql: &str, mut each: impl FnMut(&[u8])) -> Result<()> {
+    pub(super) fn each_image(&mut self, sql: &str, mut each: impl FnMut(&[u8]) + Send) -> Result<()> {
         let AnyConnection::Sqlite(connection) = &mut self.connection else { return Ok(()) };
-        for row in diesel::sql_query(sql).load_iter::<Image, DefaultLoadingMode>(connection).map_err(|e| refused(&e))? {
-            each(&row.map_err(|e| refused(&e))?.0);
-        }
-        Ok(())
+        let rows = diesel::sql_query(sql).load_iter::<Image, DefaultLoadingMode>(connection).map_err(|e| refused(&e))?;
+        beside(
+            |give| rows.into_iter().try_for_each(|row| give(row.map_err(|e| refused(&e))?)),
+            |image| {
+                each(&image.0);
+                Ok(())
+            },
+        )
     }
 }

@@ -6,7 +6,7 @@ use super::shape::ShapeColumn;
 use super::stage::Stage;
 use super::{Store, Texts, quote};
 use crate::error::{Result, Stop};
-use crate::table::{Column, Kind, Role, Table};
+use crate::table::{Role, Table};
 use std::collections::BTreeMap;
 
 /// A row that we imported and that no file states any more.
@@ -83,6 +83,15 @@ impl<'t> ByKey<'t> {
         Ok((conditions.join(" AND "), binds))
     }
 
+    /// Copies columns of what stands under a recorded key into another table.
+    pub(super) fn copy(&self, store: &mut Store, key: &str, columns: &[String], into: &str) -> Result<()> {
+        let (condition, binds) = self.under(store, key, 1)?;
+        let binds: Vec<Option<&str>> = binds.iter().map(Option::as_deref).collect();
+        let columns = columns.join(", ");
+        let sql = format!("INSERT INTO {into} SELECT {columns} FROM {} WHERE {condition}", quote(&self.table.name));
+        store.change(&sql, &binds).map(drop)
+    }
+
     /// How many rows refer to a row by a foreign key, and of which table; `None` where none does.
     pub fn referred(&self, store: &mut Store, key: &str, references: &[Reference]) -> Result<Option<(usize, String)>> {
         let (condition, binds) = self.under(store, key, 1)?;
@@ -119,50 +128,7 @@ impl<'t> ByKey<'t> {
     }
 }
 
-/// The most rows of the database that are looked at one by one.
-const LOOKED_AT: usize = 10_000;
-
 impl Stage<'_> {
-    /// The rows of the database that no file states, and that say all the same as a staged row but for the day or month of
-    /// their key: the staged row's recorded key, and the key of the row that stands there, as texts.
-    pub fn shifted(&self, store: &mut Store) -> Result<Vec<(String, Texts)>> {
-        let dialect = store.dialect();
-        let dated = |c: &Column| c.role == Role::Key && c.kind == Kind::Date;
-        let data = self.columns().filter(|(_, c, _)| c.role == Role::Data).count();
-        // With one value to compare, much is the same by nature: a fee stays for years.
-        if data < 2 || self.columns().filter(|(_, c, _)| dated(c)).count() != 1 {
-            return Ok(Vec::new());
-        }
-        let staged = |at: usize, shape: &ShapeColumn| dialect.cast(&format!("s.v{at}"), shape);
-        let target = |c: &Column| format!("t.{}", quote(&c.name));
-        let (mut alike, mut same_key, mut keys, mut indexed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (at, column, shape) in self.columns().filter(|(_, c, _)| matches!(c.role, Role::Key | Role::Data)) {
-            let differs = dialect.distinct(&target(column), &staged(at, shape));
-            if column.role == Role::Key {
-                keys.push(target(column));
-                indexed.push(format!("v{at}"));
-                same_key.push(format!("NOT ({differs})"));
-            }
-            alike.push(if dated(column) { differs } else { format!("NOT ({differs})") });
-        }
-        let name = quote(&self.table().name);
-        let counted = |rows: Vec<Texts>| rows.first().and_then(|r| r[0].as_deref()?.parse::<usize>().ok()).unwrap_or_default();
-        let held = counted(store.select(&["count(*)"], &format!("FROM {name}"), &[])?);
-        let known = counted(store.select(&["count(*)"], "FROM tieout_stage WHERE act IS NULL OR act <> 'insert'", &[])?);
-        if held <= known || held - known > LOOKED_AT {
-            return Ok(Vec::new());
-        }
-        store.execute(&format!("CREATE INDEX tieout_stage_values ON tieout_stage ({})", indexed.join(", ")))?;
-        let from = format!(
-            "FROM {name} t JOIN tieout_stage s ON {} WHERE NOT EXISTS (SELECT 1 FROM tieout_stage s WHERE {}) ORDER BY s.seq LIMIT {LISTED}",
-            alike.join(" AND "),
-            same_key.join(" AND ")
-        );
-        let expressions: Vec<&str> = std::iter::once("s.key").chain(keys.iter().map(String::as_str)).collect();
-        let rows = store.select(&expressions, &from, &[])?;
-        Ok(rows.into_iter().map(|mut row| (row.remove(0).unwrap_or_default(), row)).collect())
-    }
-
     /// Notes the rows that the job imported into the table and that are not staged now, for [`Store::noted`].
     pub fn note_stale(&self, store: &mut Store, job: &str) -> Result<()> {
         store.execute(

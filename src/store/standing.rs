@@ -69,6 +69,13 @@ const LAST: &str = "c.operation <> 'delete' AND c.undone_by IS NULL AND NOT EXIS
                     o.table_name = c.table_name AND o.row_key = c.row_key AND o.id > c.id AND o.undone_by IS NULL)";
 
 impl Store {
+    /// That the next queries of the transaction join whole tables. Where PostgreSQL does not know yet how many rows there are, it would
+    /// go through one table for each row of another.
+    pub(super) fn join_whole_tables(&mut self, whole: bool) -> Result<()> {
+        let nested = if whole { "off" } else { "DEFAULT" };
+        if self.is_postgres() { self.execute(&format!("SET LOCAL enable_nestloop TO {nested}")) } else { Ok(()) }
+    }
+
     /// The tables with rows that stand, by the runs that wrote them.
     pub fn standing(&mut self) -> Result<Vec<Standing>> {
         self.show_packed(None)?;
@@ -139,6 +146,7 @@ impl Standing {
             same.collect::<Vec<_>>().join(" AND ")
         );
         let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
+        store.join_whole_tables(true)?;
         store.for_each(&expressions, &from, &[Some(&self.run.to_string()), Some(&self.table)], |mut row: Texts| {
             let texts = row.split_off(own);
             let mut take = |i: usize| row[i].take();
@@ -153,6 +161,7 @@ impl Standing {
                 held: take(6).map(|_| held),
             })
         })?;
+        store.join_whole_tables(false)?;
         Ok(None)
     }
 }

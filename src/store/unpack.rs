@@ -2,7 +2,8 @@
 //! which only looks.
 
 use super::bulk::Rows;
-use super::packed::{Block, Head, Lines};
+use super::lines::{Lines, PackedRow, Part};
+use super::packed::{Block, Head, ROWS};
 use super::shape::ShapeColumn;
 use super::{Store, quote};
 use crate::error::Result;
@@ -19,9 +20,28 @@ impl Store {
     /// Unpacks the rows of a table for good, for a run that writes to it.
     pub(super) fn unpack(&mut self, table: &str, by: i64) -> Result<()> {
         let blocks = self.blocks(None, Some(table))?;
-        self.unpack_into("tieout_change", &blocks)?;
+        self.unpack_into("tieout_change", &blocks, Part::Packed)?;
         let sql = "UPDATE tieout_packed SET unpacked_by = CAST($1 AS BIGINT) WHERE table_name = $2 AND unpacked_by IS NULL";
         self.change(sql, &[Some(&by.to_string()), Some(table)]).map(drop)
+    }
+
+    /// Takes some rows out of the blocks of a table, for a run that writes to it: each by its number, with its line. All blocks are of
+    /// one load.
+    pub(super) fn take_out(&mut self, of: &Lines, rows: &[(i64, String)], by: i64) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let passing = Passing::open(self, of)?;
+        for some in rows.chunks(ROWS) {
+            passing.take(self, "tieout_change", &of.block, some.iter().map(|(change, line)| of.block.row(line, *change, &of.head)))?;
+        }
+        self.execute("DROP TABLE tieout_passing")?;
+        let (by, mut taken) = (by.to_string(), Rows::new(self, 2));
+        for (change, _) in rows {
+            taken.push(Some(&change.to_string()), false);
+            taken.push(Some(&by), true);
+        }
+        self.put("tieout_taken", &["change_id", "taken_by"], &taken)
     }
 
     /// Unpacks the rows that a run left packed, of every table, for a run that undoes it.
@@ -43,7 +63,7 @@ impl Store {
             let view = format!("CREATE TEMP VIEW tieout_change AS SELECT * FROM {log} UNION ALL SELECT * FROM tieout_unpacked");
             self.execute(&view)?;
         }
-        self.unpack_into("tieout_unpacked", &blocks)?;
+        self.unpack_into("tieout_unpacked", &blocks, Part::Packed)?;
         self.execute("ANALYZE tieout_unpacked")
     }
 
@@ -57,9 +77,37 @@ impl Store {
         Ok(!self.select(&["1"], from, &[])?.is_empty())
     }
 
-    /// The rows of `tieout_change` that are not what the blocks say that they were unpacked from: their numbers, at most so many.
-    pub(super) fn unlike_packed(&mut self, most: usize) -> Result<Vec<i64>> {
-        let blocks = self.blocks_where("unpacked_by IS NOT NULL", None, None)?;
+    /// What is wrong between blocks and `tieout_change`, in words; of rows at most so many.
+    pub(super) fn unlike_packed(&mut self, most: usize) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let within = "c.id >= p.first_change AND c.id < p.first_change + p.rows";
+        let (taken, has_taken) = ("SELECT 1 FROM tieout_taken t WHERE t.change_id = c.id", self.has_table("tieout_taken")?);
+        let not_taken = if has_taken { format!(" AND NOT EXISTS ({taken})") } else { String::new() };
+        let twice = format!(
+            "FROM tieout_change c JOIN tieout_packed p ON p.run_id = c.run_id AND p.table_name = c.table_name AND p.unpacked_by IS NULL AND {within}{not_taken} \
+             GROUP BY p.id ORDER BY p.id"
+        );
+        for mut row in self.select(&["p.id", "count(*)"], &twice, &[])? {
+            let mut take = |i: usize| row[i].take().unwrap_or_default();
+            let (block, count) = (take(0), take(1));
+            found.push(format!("{count} rows of tieout_change stand in the block {block} of tieout_packed, too"));
+        }
+        if has_taken {
+            let within = "t.change_id >= p.first_change AND t.change_id < p.first_change + p.rows";
+            let stray =
+                format!("FROM tieout_taken t WHERE NOT EXISTS (SELECT 1 FROM tieout_packed p WHERE {within}) ORDER BY 1 LIMIT {most}");
+            let stray = self.select(&["t.change_id"], &stray, &[])?.into_iter().flatten().flatten();
+            found.extend(stray.map(|id| format!("the row {id} of tieout_taken is of no block of tieout_packed")));
+        }
+        let unlike = self.unlike_blocks(most)?;
+        found.extend(unlike.iter().map(|id| format!("the row {id} of tieout_change is not as its block of tieout_packed has it")));
+        Ok(found)
+    }
+
+    /// The rows of `tieout_change` that are not what the blocks say that they came from: their numbers, at most so many.
+    fn unlike_blocks(&mut self, most: usize) -> Result<Vec<i64>> {
+        let mut blocks = self.blocks_where("1 = 1", None, None)?;
+        blocks.retain(|block| block.unpacked || block.taken > 0);
         if blocks.is_empty() {
             return Ok(Vec::new());
         }
@@ -71,7 +119,7 @@ impl Store {
 
     fn compare_unpacked(&mut self, blocks: &[Block], most: usize) -> Result<Vec<i64>> {
         self.make_unpacked()?;
-        self.unpack_into("tieout_unpacked", blocks)?;
+        self.unpack_into("tieout_unpacked", blocks, Part::Out)?;
         let dialect = self.dialect();
         let columns = GIVEN.iter().skip(1).chain(&["before", "row_before"]);
         let differs: Vec<String> = columns.map(|c| dialect.distinct(&format!("c.{}", quote(c)), &format!("u.{}", quote(c)))).collect();
@@ -91,8 +139,8 @@ impl Store {
         ))
     }
 
-    /// Writes the rows of blocks into a table that is like `tieout_change`.
-    fn unpack_into(&mut self, into: &str, blocks: &[Block]) -> Result<()> {
+    /// Writes the rows of a part of blocks into a table that is like `tieout_change`.
+    fn unpack_into(&mut self, into: &str, blocks: &[Block], part: Part) -> Result<()> {
         let mut passing: Option<Passing> = None;
         for block in blocks {
             let lines = self.lines_of(block)?;
@@ -103,7 +151,7 @@ impl Store {
                 passing = Some(Passing::open(self, &lines)?);
             }
             if let Some(passing) = &passing {
-                passing.take(self, into, &lines)?;
+                passing.take(self, into, block, lines.rows(part))?;
             }
         }
         if passing.is_some() { self.execute("DROP TABLE tieout_passing") } else { Ok(()) }
@@ -143,13 +191,13 @@ impl Passing {
         Ok(Passing { head, table, shapes, image })
     }
 
-    /// Takes the rows of a block through.
-    fn take(&self, store: &mut Store, into: &str, lines: &Lines) -> Result<()> {
+    /// Takes rows of a block through.
+    fn take<'r>(&self, store: &mut Store, into: &str, block: &Block, packed: impl Iterator<Item = Result<PackedRow<'r>>>) -> Result<()> {
         let dialect = store.dialect();
         let names: Vec<String> = (0..self.shapes.len()).map(|i| format!("v{i}")).collect();
         let columns: Vec<&str> = PASSING.into_iter().chain(names.iter().map(String::as_str)).collect();
         let mut rows = Rows::new(store, columns.len());
-        for row in lines.rows() {
+        for row in packed {
             let row = row?;
             let values = row.values(&self.head);
             let number = |n: Option<usize>| n.map(|n| n.to_string());
@@ -179,7 +227,7 @@ impl Passing {
              s.pointer, s.derived, {} FROM tieout_passing s ORDER BY s.id",
             dialect.digest(&self.image)
         );
-        store.change(&sql, &[Some(&lines.block.run.to_string()), Some(&lines.block.table)])?;
+        store.change(&sql, &[Some(&block.run.to_string()), Some(&block.table)])?;
         // PostgreSQL would go through rows that were deleted again and again.
         store.execute(if store.is_postgres() { "TRUNCATE tieout_passing" } else { "DELETE FROM tieout_passing" })
     }

@@ -2,16 +2,20 @@
 //! What a difference means is not decided here; see `load`.
 
 mod answers;
+mod difference;
 mod questions;
+mod shifted;
 mod straight;
 mod unique;
 
 pub use answers::{Act, Decision};
+pub use difference::{Alike, Difference};
 pub use questions::Staged;
 pub use straight::Straight;
 pub use unique::Wanted;
 
 use super::bulk::Rows;
+use super::packed::Block;
 use super::{Store, Texts, pages, quote};
 use crate::error::{Result, Stop};
 use crate::store::shape::{ShapeColumn, TableShape};
@@ -49,6 +53,8 @@ pub struct Stage<'t> {
     fresh: bool,
     /// Whether the stage's rows can be found by their number.
     indexed: Cell<bool>,
+    /// The blocks of the change log in which rows of the table stand.
+    blocks: Vec<Block>,
 }
 
 /// The stage's own columns before those of the table; whether they are numbers.
@@ -67,7 +73,8 @@ const OWN: [(&str, bool); 8] = [
 const CHUNK: usize = 1 << 20;
 
 impl<'t> Stage<'t> {
-    /// Opens a stage for a table; `how` says what to do when the table or a column is missing. Unless nothing is to be written,
+    /// Opens a stage for a table; unless nothing is to be written, rows in blocks are still to be unpacked or taken out then.
+    /// `how` says what to do when the table or a column is missing. Unless nothing is to be written,
     /// other writers are kept away from the table.
     pub fn open(store: &mut Store, table: &'t Table, how: &str, run: &Run<'_>) -> Result<Stage<'t>> {
         let name = &table.name;
@@ -94,15 +101,15 @@ impl<'t> Stage<'t> {
         let natural =
             |key: &Vec<usize>| key.iter().all(|at| used[*at].1.role == Role::Key) || key.iter().any(|at| used[*at].1.role == Role::Id);
         let unique: Vec<Vec<usize>> = unique.filter(|key| !natural(key)).collect();
-        let packed = !store.blocks(None, Some(name))?.is_empty();
-        if packed {
-            if run.dry { store.show_packed(Some(name))? } else { store.unpack(name, run.id)? }
+        let blocks = store.blocks(None, Some(name))?;
+        if run.dry {
+            store.show_packed(Some(name))?;
         }
         let known = "FROM tieout_change WHERE table_name = $1 AND undone_by IS NULL LIMIT 1";
-        let fresh = !packed
+        let fresh = blocks.is_empty()
             && store.select(&["1"], &format!("FROM {} LIMIT 1", quote(name)), &[])?.is_empty()
             && store.select(&["1"], known, &[Some(name)])?.is_empty();
-        Ok(Stage { table, used, kept, unique, fresh, indexed: Cell::new(false) })
+        Ok(Stage { table, used, kept, unique, fresh, indexed: Cell::new(false), blocks })
     }
 
     /// Writes rows into the stage; gives how many.
@@ -201,11 +208,6 @@ impl<'t> Stage<'t> {
             if shape.required { format!("{target} = {staged}") } else { format!("NOT ({})", dialect.distinct(&target, &staged)) }
         });
         parts.collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// The columns that are written: place in the stage, column, shape.
-    pub(in crate::store) fn columns(&self) -> impl Iterator<Item = (usize, &Column, &ShapeColumn)> + '_ {
-        self.used.iter().enumerate().map(|(at, (_, column, shape))| (at, *column, shape))
     }
 
     pub(in crate::store) fn table(&self) -> &'t Table {

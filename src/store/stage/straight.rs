@@ -94,7 +94,8 @@ impl Stage<'_> {
         for batch in batches {
             store.put(&self.table.name, &columns, &batch.rows)?;
             let rows = i64::try_from(batch.count).unwrap_or_default();
-            let block = Block { id: 0, run, table: self.table.name.to_string(), first: next, rows };
+            let table = self.table.name.to_string();
+            let block = Block { id: 0, run, table, first: next, rows, taken: 0, unpacked: false };
             store.add_block(&block, head, batch.lines)?;
             (written, next) = (written + batch.count, next + rows);
         }
@@ -118,7 +119,7 @@ impl Stage<'_> {
     }
 
     /// Every row of the table: the texts of its key, its other columns that are compared, and those that are only inserted.
-    pub fn each_held(&self, store: &mut Store, mut each: impl FnMut(&Line)) -> Result<()> {
+    pub fn each_held(&self, store: &mut Store, mut each: impl FnMut(&Line) + Send) -> Result<()> {
         let names: Vec<&str> = self.with(&HELD).map(|(_, c, _)| &*c.name).collect();
         store.column_texts(&self.table.name, &names, |line| {
             each(line);
