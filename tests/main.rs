@@ -9,6 +9,7 @@ mod checks;
 mod cli;
 mod conservation;
 mod contributing;
+mod difference;
 mod evidence;
 mod faults;
 mod foreign;

@@ -4,7 +4,7 @@
 use crate::support::{TestEnv, database::Kind, on_both};
 use serde_json::Value;
 
-const ROWS: usize = 5_200;
+pub(super) const ROWS: usize = 5_200;
 
 const JOB: &str = r#"[job]
 name = "meters"
@@ -27,12 +27,12 @@ files = ["*.csv"]
 columns = { meter = "meter", day = "day", kwh = "kwh", paid = "paid", note = "note" }
 "#;
 
-fn line(n: usize) -> String {
+pub(super) fn line(n: usize) -> String {
     let note = ["", "\"a, \"\"quoted\"\" note\"", "tab\there", "back\\slash", "ÅÄÖ 🏠"][n % 5];
     format!("m{:04},2025-{:02}-{:02},{}.{:03},{},{note}\n", n / 300, n % 12 + 1, n / 12 % 25 + 1, n * 7, n % 1000, n.is_multiple_of(3))
 }
 
-fn files(env: &TestEnv, change: impl Fn(usize) -> String) {
+pub(super) fn files(env: &TestEnv, change: impl Fn(usize) -> String) {
     for (file, half) in [(0..ROWS / 2), (ROWS / 2..ROWS)].into_iter().enumerate() {
         let rows: String = half.map(&change).collect();
         env.write(&format!("meters/{file}.csv"), format!("meter,day,kwh,paid,note\n{rows}"));
@@ -40,7 +40,7 @@ fn files(env: &TestEnv, change: impl Fn(usize) -> String) {
 }
 
 /// The job and its table; with a rule or trigger that does nothing, every row is staged.
-fn prepare(env: &TestEnv, staged: bool) {
+pub(super) fn prepare(env: &TestEnv, staged: bool) {
     env.write("meters/tieout.toml", JOB);
     files(env, line);
     let (text, number) = ("text", "decimal(12,3)");
@@ -56,12 +56,12 @@ fn prepare(env: &TestEnv, staged: bool) {
     }
 }
 
-fn run(env: &TestEnv, code: i32) -> Value {
+pub(super) fn run(env: &TestEnv, code: i32) -> Value {
     env.tieout(&["run", "meters", "--database", &env.database.url(), "--json", "--no-backup"]).expect_code(code).json()
 }
 
 /// How many rows stand in blocks alone, and how many in the change log itself.
-fn packed(env: &TestEnv) -> (String, String) {
+pub(super) fn packed(env: &TestEnv) -> (String, String) {
     let standing = env.database.value(
         "SELECT coalesce(sum(rows - (SELECT count(*) FROM tieout_taken WHERE change_id >= first_change AND change_id < first_change + rows)), 0) \
          FROM tieout_packed WHERE unpacked_by IS NULL",

@@ -1,0 +1,94 @@
+//! Corrected files are held against the blocks of the change log, and only what differs is staged: what the database holds otherwise
+//! must be found all the same, and said as it always is.
+
+use crate::packed::{ROWS, files, line, packed, prepare, run};
+use crate::support::on_both;
+
+/// The file with one line corrected.
+fn corrected(n: usize) -> String {
+    if n == 500 { line(n).replace(".500,", ".501,") } else { line(n) }
+}
+
+on_both! {
+    fn what_somebody_changed_is_found_though_its_line_is_as_it_was(env) {
+        prepare(env, false);
+        run(env, 0);
+        let code = |outcome: &serde_json::Value| {
+            let found = outcome["findings"].as_array().unwrap().iter();
+            let errors = found.filter(|f| f["severity"] == "error").map(|f| f["message"].as_str().unwrap().to_owned());
+            errors.collect::<Vec<_>>().join("; ")
+        };
+        for (sql, back, words) in [
+            (
+                "UPDATE reading SET kwh = kwh + 1 WHERE meter = 'm0003' AND day = '2025-01-01'",
+                "UPDATE reading SET kwh = kwh - 1 WHERE meter = 'm0003' AND day = '2025-01-01'",
+                "m0003, 2025-01-01: kwh is",
+            ),
+            (
+                "UPDATE reading SET meter = 'm9' WHERE meter = 'm0003' AND day = '2025-01-01'",
+                "UPDATE reading SET meter = 'm0003' WHERE meter = 'm9'",
+                "m0003, 2025-01-01 was imported by run 1 and is no longer in the table",
+            ),
+            // Two rows that exchange their values: number and sums stay.
+            (
+                "UPDATE reading SET kwh = 8407.201 + 8414.202 - kwh WHERE meter = 'm0004' AND day IN ('2025-02-01', '2025-03-01')",
+                "UPDATE reading SET kwh = 8407.201 + 8414.202 - kwh WHERE meter = 'm0004' AND day IN ('2025-02-01', '2025-03-01')",
+                "m0004, 2025-02-01: kwh is",
+            ),
+        ] {
+            env.database.execute("DROP INDEX IF EXISTS one");
+            env.database.execute(sql);
+            files(env, corrected);
+            let outcome = run(env, 1);
+            assert!(code(&outcome).contains(words), "{words}: {}", code(&outcome));
+            assert_eq!(packed(env), (ROWS.to_string(), "0".into()), "a run that fails changes nothing");
+            env.database.execute(back);
+        }
+        // A note is the app's own once it was written.
+        env.database.execute("UPDATE reading SET note = 'read by hand' WHERE meter = 'm0003' AND day = '2025-01-01'");
+        let outcome = run(env, 0);
+        assert_eq!((&outcome["tables"]["reading"]["updated"], &outcome["tables"]["reading"]["unchanged"]), (&1.into(), &(ROWS - 1).into()));
+        assert_eq!(packed(env), ((ROWS - 1).to_string(), "2".into()));
+        assert_eq!(env.database.value("SELECT note FROM reading WHERE meter = 'm0003' AND day = '2025-01-01'"), "read by hand");
+    }
+
+    fn a_row_of_the_apps_own_stays_and_does_no_harm(env) {
+        prepare(env, false);
+        run(env, 0);
+        env.database.execute("INSERT INTO reading VALUES ('app', '2025-01-01', 3, true, NULL)");
+        files(env, corrected);
+        let outcome = run(env, 0);
+        assert_eq!((&outcome["tables"]["reading"]["updated"], &outcome["tables"]["reading"]["unchanged"]), (&1.into(), &(ROWS - 1).into()));
+        assert_eq!(env.database.value("SELECT count(*) FROM reading WHERE meter = 'app'"), "1");
+        env.tieout(&["verify", "meters", "--database", &env.database.url()]).expect_code(0);
+    }
+
+    fn a_trigger_that_writes_to_other_rows_is_noticed(env) {
+        prepare(env, false);
+        run(env, 0);
+        let meddle = "UPDATE reading SET paid = NOT paid WHERE meter = 'm0009' AND day = '2025-02-01'";
+        env.database.execute(&match env.database.kind {
+            crate::support::database::Kind::Sqlite => format!("CREATE TRIGGER meddle AFTER UPDATE OF kwh ON reading BEGIN {meddle}; END"),
+            crate::support::database::Kind::Postgres => format!(
+                "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {meddle}; RETURN NULL; END $$; \
+                 CREATE TRIGGER meddle AFTER UPDATE OF kwh ON reading FOR EACH ROW EXECUTE FUNCTION meddle()"
+            ),
+        });
+        files(env, corrected);
+        let outcome = run(env, 1);
+        assert!(outcome.to_string().contains("m0009, 2025-02-01"), "{outcome}");
+        assert_eq!(packed(env), (ROWS.to_string(), "0".into()));
+    }
+
+    fn a_line_twice_in_a_corrected_file_is_said(env) {
+        prepare(env, false);
+        run(env, 0);
+        files(env, |n| if n == 4000 { format!("{}{}", line(n), line(3)) } else { corrected(n) });
+        let outcome = run(env, 0);
+        assert!(outcome["findings"].as_array().unwrap().iter().any(|f| f["code"] == "duplicate"), "{outcome}");
+        assert_eq!(outcome["tables"]["reading"]["duplicate"], 1);
+        files(env, |n| if n == 4000 { format!("{}{}", line(n), line(3).replace(".003,", ".004,")) } else { line(n) });
+        let outcome = run(env, 3);
+        assert!(outcome["findings"].as_array().unwrap().iter().any(|f| f["code"] == "contradiction"), "{outcome}");
+    }
+}
