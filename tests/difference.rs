@@ -2,7 +2,7 @@
 //! must be found all the same, and said as it always is.
 
 use crate::packed::{ROWS, files, line, packed, prepare, run};
-use crate::support::on_both;
+use crate::support::{TestEnv, on_both};
 
 /// The file with one line corrected.
 fn corrected(n: usize) -> String {
@@ -90,5 +90,44 @@ on_both! {
         files(env, |n| if n == 4000 { format!("{}{}", line(n), line(3).replace(".003,", ".004,")) } else { line(n) });
         let outcome = run(env, 3);
         assert!(outcome["findings"].as_array().unwrap().iter().any(|f| f["code"] == "contradiction"), "{outcome}");
+    }
+
+    fn many_rows_with_ids_go_straight_and_corrected(env) {
+        let other = TestEnv::new(env.database.kind);
+        let job = "[job]\nname = \"bills\"\ntimezone = \"Europe/Stockholm\"\n[migrations]\ndir = \"../rent/migrations\"\n\
+            [[source]]\nname = \"bills\"\nformat = \"electricity-bills-text\"\nfiles = [\"bills.txt\"]\n";
+        let write = |env: &TestEnv, corrected: Option<usize>| {
+            let bill = |n: usize| {
+                let section = if n.is_multiple_of(100) { format!("# Nät {:03} (elnätsleverantör)\n", n / 100) } else { String::new() };
+                let month = n % 100;
+                let amount = 100 + n * 7 + usize::from(corrected == Some(n));
+                format!("{section}{}-{:02}-28\t{amount} kr\n", 2010 + month / 12, month % 12 + 1)
+            };
+            env.write("bills/bills.txt", (0..ROWS).map(bill).collect::<String>());
+        };
+        for env in [env, &other] {
+            env.copy_fixture("rent");
+            env.write("bills/tieout.toml", job);
+            write(env, None);
+        }
+        let run = |env: &TestEnv| env.tieout(&["run", "bills", "--database", &env.database.url(), "--json", "--no-backup"]).expect_code(0).json();
+        // Five at first, so that the rest is staged.
+        let whole = std::fs::read_to_string(other.path("bills/bills.txt")).unwrap();
+        other.write("bills/bills.txt", whole.lines().take(6).map(|line| format!("{line}\n")).collect::<String>());
+        run(&other);
+        write(&other, None);
+        run(&other);
+        run(env);
+        assert_eq!((packed(env), packed(&other).0), ((ROWS.to_string(), "0".into()), "0".into()));
+        let rows = "SELECT id || ' ' || provider || ' ' || \"billDate\" || ' ' || amount || ' ' || \"billPeriod\" FROM \"ElectricityBill\" ORDER BY id";
+        let held = |env: &TestEnv| env.database.rows(rows);
+        assert!(held(env).len() == ROWS && held(env) == held(&other));
+        for env in [env, &other] {
+            write(env, Some(1234));
+            assert_eq!(run(env)["tables"]["ElectricityBill"]["updated"], 1);
+            env.tieout(&["verify", "bills", "--database", &env.database.url()]).expect_code(0);
+        }
+        assert!(held(env) == held(&other));
+        assert_eq!(packed(env), ((ROWS - 1).to_string(), "2".into()));
     }
 }

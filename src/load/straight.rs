@@ -62,7 +62,9 @@ impl Load<'_> {
                 all.canonical_row(texts());
             }
         };
-        let Some(straight) = stage.go_straight(store, rows, run, |row| count(row, &mut counted))? else { return Ok(None) };
+        let Some(straight) = stage.go_straight(store, rows, self.of.expected, run, |row| count(row, &mut counted))? else {
+            return Ok(None);
+        };
         (stated.rows, stated.sums) = (counted.rows, counted.sums.clone());
         let lost = self.of.stated.iter().enumerate().any(|(at, n)| n.is_some_and(|n| straight.by_file.get(&at).copied().unwrap_or(0) != n));
         if lost {

@@ -4,7 +4,6 @@ use super::Texts;
 use super::packed::{Block, Head, HeadColumn};
 use crate::error::Result;
 use crate::table::Role;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -157,9 +156,27 @@ pub(super) fn read(line: &str, change: i64, columns: usize) -> Option<PackedRow<
 
 /// The recorded key at the beginning of a line.
 pub(super) fn key_of(line: &str) -> Option<&str> {
-    let list = line.strip_prefix('[')?;
-    let mut values = serde_json::Deserializer::from_str(list).into_iter::<&RawValue>();
-    values.next()?.ok().map(RawValue::get)
+    let list = line.strip_prefix('[').filter(|list| list.starts_with('['))?;
+    let mut at = 1;
+    loop {
+        match list.as_bytes().get(at)? {
+            b'"' => at = behind_text(list.as_bytes(), at)?,
+            b']' => return list.get(..=at),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The place behind a JSON text that begins at a place.
+fn behind_text(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
 }
 
 /// The values of a JSON list of plain values, behind its first ones.
@@ -176,13 +193,7 @@ impl<'t> Iterator for RestOf<'t> {
             return None;
         }
         let bytes = self.text.as_bytes();
-        let mut at = 0;
-        if bytes.first() == Some(&b'"') {
-            at = 1;
-            while *bytes.get(at)? != b'"' {
-                at += if bytes[at] == b'\\' { 2 } else { 1 };
-            }
-        }
+        let at = if bytes.first() == Some(&b'"') { behind_text(bytes, 0)? } else { 0 };
         let end = at + bytes[at..].iter().position(|byte| matches!(byte, b',' | b']'))?;
         self.done = bytes[end] == b']';
         let value = self.text.get(..end)?;

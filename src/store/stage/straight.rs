@@ -7,13 +7,17 @@ use crate::store::bulk::Rows;
 use crate::store::dialect::Dialect;
 use crate::store::packed::{BYTES, Block, Head, Packing, Place, ROWS};
 use crate::store::shape::ShapeColumn;
-use crate::store::{Store, quote};
+use crate::store::{Store, pages, quote};
 use crate::table::{Column, Line, Role, Row, Table, row_id};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// From how many rows on it pays: a table's indexes are built anew.
 const WORTH: usize = 5000;
+
+/// From how many rows on SQLite gets them in the order of an id that is a text: its index, which cannot be set aside, is then larger than
+/// what is kept of it in memory, and would be hit at random places. Builds for tests do so always.
+const SORTED: usize = if cfg!(debug_assertions) { WORTH } else { 1_500_000 };
 
 /// What was written.
 pub struct Straight {
@@ -56,11 +60,12 @@ impl Stage<'_> {
     }
 
     /// Writes the rows, and their blocks. The error of a row is given as such, whatever else stops it as `None`. `each` sees the
-    /// canonical texts of every row.
+    /// canonical texts of every row; about so many are expected.
     pub fn go_straight<I: Iterator<Item = Result<Row>>>(
         &self,
         store: &mut Store,
         rows: &(impl Fn() -> I + Sync),
+        expected: usize,
         run: &Run<'_>,
         mut each: impl FnMut(&Row) + Send,
     ) -> Result<Option<Straight>> {
@@ -69,14 +74,19 @@ impl Stage<'_> {
         let head = serde_json::to_string(&head).unwrap_or_default();
         let of = Making { table: self.table, used: &self.used, run, dialect: store.dialect() };
         let empty = Rows::new(store, self.used.len());
+        let sorted = self.to_be_sorted(store, expected)?;
+        let into = if sorted.is_some() { "tieout_unsorted" } else { &self.table.name };
         let (made, written) = std::thread::scope(|scope| {
             let (send, receive) = sync_channel(2);
             let maker = scope.spawn(move || of.make(rows(), &mut each, empty, &send));
             // This thread writes, so that what the database keeps in memory is there for it later.
-            let written = self.take(store, receive, run.id, first, &head);
+            let written = self.take(store, into, receive, run.id, first, &head);
             (maker.join().unwrap_or_else(|_| Err(Stop::database("the rows could not be made", "this is a fault of tieout"))), written)
         });
         let straight = made?;
+        if let (Ok(_), Some(sorted)) = (&written, &sorted) {
+            self.put_in_order(store, sorted)?;
+        }
         match written {
             Ok(written) if written == straight.rows => {
                 store.go_on_with_change(first + i64::try_from(written).unwrap_or_default())?;
@@ -88,11 +98,11 @@ impl Stage<'_> {
     }
 
     /// Writes what comes; gives how many rows came. The first has the number `next` in the change log.
-    fn take(&self, store: &mut Store, batches: Receiver<Batch>, run: i64, first: i64, head: &str) -> Result<usize> {
+    fn take(&self, store: &mut Store, into: &str, batches: Receiver<Batch>, run: i64, first: i64, head: &str) -> Result<usize> {
         let columns: Vec<&str> = self.used.iter().map(|(_, column, _)| &*column.name).collect();
         let (mut written, mut next) = (0, first);
         for batch in batches {
-            store.put(&self.table.name, &columns, &batch.rows)?;
+            store.put(into, &columns, &batch.rows)?;
             let rows = i64::try_from(batch.count).unwrap_or_default();
             let table = self.table.name.to_string();
             let block = Block { id: 0, run, table, first: next, rows, taken: 0, unpacked: false };
@@ -100,6 +110,25 @@ impl Stage<'_> {
             (written, next) = (written + batch.count, next + rows);
         }
         Ok(written)
+    }
+
+    /// The column to sort by, where that is worth it. Then there is a temporary table for the rows.
+    fn to_be_sorted(&self, store: &mut Store, expected: usize) -> Result<Option<String>> {
+        let id = self.used.iter().find(|(_, c, _)| c.role == Role::Id).map(|(_, c, _)| quote(&c.name));
+        let Some(id) = id.filter(|_| expected >= SORTED && !store.is_postgres()) else { return Ok(None) };
+        let columns = self.used.iter().map(|(_, c, _)| quote(&c.name)).collect::<Vec<_>>().join(", ");
+        store.execute(&format!("CREATE TEMP TABLE tieout_unsorted ({columns})"))?;
+        // What is sorted takes as much memory as pages do.
+        store.keep_pages(pages::READING)?;
+        Ok(Some(id))
+    }
+
+    fn put_in_order(&self, store: &mut Store, by: &str) -> Result<()> {
+        let columns = self.used.iter().map(|(_, c, _)| quote(&c.name)).collect::<Vec<_>>().join(", ");
+        store.execute(&format!(
+            "INSERT INTO {} ({columns}) SELECT {columns} FROM tieout_unsorted ORDER BY {by}; DROP TABLE tieout_unsorted",
+            self.target()
+        ))
     }
 
     /// Whether no two rows of the table have the same natural key.
