@@ -80,8 +80,7 @@ fn reconcile(bencher: Bencher<'_, '_>) {
         let (calculations, _) = calculations(archive);
         bencher.counter(ItemsCount::new(calculations.len())).bench(|| {
             let mut heard = rent::Heard::default();
-            rent::of_people(&calculations, &people, &mut heard);
-            heard.checks.finish()
+            rent::of_people(&calculations, &people, &mut heard).and_then(|()| heard.checks.finish())
         });
     });
 }

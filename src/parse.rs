@@ -29,7 +29,7 @@ pub struct FileRead {
     /// How many of them may be read again rather than kept. So many must reach their table, whatever is kept.
     pub waiting: usize,
     /// One of its records that were not kept; they are all of that kind.
-    pub again: Option<Record>,
+    pub again: Option<Box<Record>>,
 }
 
 impl FileRead {
@@ -40,7 +40,7 @@ impl FileRead {
         self.waiting += waiting;
         // A block without rows decides nothing: other files may have reached the limit since this one's rows were kept.
         if waiting > 0 && self.again.is_none() && kept.fetch_add(waiting, Ordering::Relaxed) + waiting > KEPT {
-            self.again = block.iter().find(|r| can_wait(r)).map(|r| r.value.clone());
+            self.again = block.iter().find(|r| can_wait(r)).map(|r| Box::new(r.value.clone()));
             self.parsed.records.retain(|r| !can_wait(r));
         }
         let again = self.again.is_some();
@@ -86,7 +86,10 @@ pub fn parse(job: &Job, files: &[SourceFile], watch: &dyn Watch) -> Result<Vec<O
         watch.file(file.size);
         Ok(Some(read))
     });
-    read.collect()
+    // All of them at their places: gathered in lists first, they would be in memory twice.
+    let mut all = Vec::new();
+    read.collect_into_vec(&mut all);
+    all.into_iter().collect()
 }
 
 /// Reads one file; its records go to `each`, block by block.

@@ -25,6 +25,11 @@ pub struct Span {
     pub pointer: Option<String>,
 }
 
+/// Escapes a key for a JSON pointer (RFC 6901).
+pub(crate) fn pointer(parent: &str, key: &str) -> String {
+    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// One thing a parser found, with its place and the quoted line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {

@@ -29,7 +29,7 @@ pub use formats::exec::heard;
 pub use month::Month;
 pub use parsed::{Parsed, Reject, Tally, Unit};
 pub use reader::{Reader, TextBlocks, parse};
-pub use record::{Bill, CONFIG_KEYS, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
+pub use record::{At, Bill, CONFIG_KEYS, ConfigEntry, Constant, FieldValue, Located, Record, RentCalculation, Roommate, Share, Tenant};
 pub use registry::{Registry, registry};
 pub use text::{Encoding, Text, Utf8Check};
 

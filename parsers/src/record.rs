@@ -1,12 +1,13 @@
 //! The typed records of the domain. A format yields these, whatever its files look like. No table, no column names.
 
 use crate::amount::Money;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, pointer};
 use crate::month::Month;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The keys of the configuration, each of which the rent formula takes as a number of kronor.
 pub const CONFIG_KEYS: [&str; 10] =
@@ -169,12 +170,12 @@ impl RentCalculation {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Constant {
     /// Key, such as `el`.
-    pub key: String,
+    pub key: Cow<'static, str>,
     /// Kronor.
     pub value: Decimal,
     /// Where it stands.
     #[serde(skip)]
-    pub span: Span,
+    pub at: At,
 }
 
 /// A person in `roommates`.
@@ -188,7 +189,7 @@ pub struct Roommate {
     pub room_adjustment: Option<Money>,
     /// Where it stands.
     #[serde(skip)]
-    pub span: Span,
+    pub at: At,
 }
 
 /// A person's part in `final_results`.
@@ -200,5 +201,45 @@ pub struct Share {
     pub amount: Money,
     /// Where it stands.
     #[serde(skip)]
-    pub span: Span,
+    pub at: At,
+}
+
+/// A place in the file of a calculation, of which very many are kept at once: the JSON pointer is made when it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct At {
+    line: u32,
+    column: u32,
+}
+
+impl At {
+    /// The place of a member of the calculation.
+    pub fn of(span: &Span) -> At {
+        let [line, column] = [span.line, span.column].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        At { line, column }
+    }
+
+    fn span(self, parent: &str, name: &str) -> Span {
+        Span { line: self.line as usize, column: self.column as usize, pointer: Some(pointer(parent, name)) }
+    }
+}
+
+impl Constant {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        self.at.span("/constants", &self.key)
+    }
+}
+
+impl Roommate {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        self.at.span("/roommates", &self.name)
+    }
+}
+
+impl Share {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        self.at.span("/final_results", &self.name)
+    }
 }

@@ -21,6 +21,10 @@ FROM tieout_packed WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
 SELECT json_array('check', CAST(id AS TEXT), name, group_name, expected, actual, difference, status, severity, explanation) AS row
 FROM tieout_check WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
 
+-- Checks that are like a thousand others stand in blocks.
+SELECT json_array('alike', CAST(id AS TEXT), CAST(checks AS TEXT), lower(hex(lines))) AS row
+FROM tieout_alike WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
+
 SELECT json_array('reject', CAST(id AS TEXT), path, CAST(line AS TEXT), CAST("column" AS TEXT), pointer, code, message, quote, CAST(record_line AS TEXT), CAST(record_lines AS TEXT), CASE WHEN raw IS NOT NULL THEN lower(hex(raw)) END, worth, CAST(quarantined AS TEXT)) AS row
 FROM tieout_reject WHERE run_id = CAST($1 AS BIGINT) ORDER BY id;
 

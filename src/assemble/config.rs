@@ -77,7 +77,7 @@ pub fn config_rows<'c>(
         if Kind::NumberText.canonical(value) != Kind::NumberText.canonical(&here) {
             let message = format!("{key} of {month} is {here} here and {value} in the configuration, which stays");
             let hint = "find out which is right; the configuration counts";
-            findings.push(Finding::warning("config-differs", message, hint).at(calculation.path, &constant.span));
+            findings.push(Finding::warning("config-differs", message, hint).at(calculation.path, &constant.span()));
         }
         false
     });
@@ -110,7 +110,7 @@ impl ConfigRows<'_> {
     /// All of them: of the table, of the calculations, derived.
     pub fn each(&self) -> impl Iterator<Item = Row> {
         let stated = self.stated.iter().map(|((house, key, month), (calculation, constant))| {
-            let origin = Origin { file: Some(calculation.file), span: constant.span.clone(), derived: None };
+            let origin = Origin { file: Some(calculation.file), span: constant.span(), derived: None };
             row(self.job, &ConfigAt::new(*house, key, *month), constant.value.canonical(), origin)
         });
         self.rows.iter().cloned().chain(stated).chain(self.derived.iter().cloned())
@@ -125,13 +125,13 @@ fn constants<'c>(calculations: &'c [Calculation<'c>], findings: &mut Vec<Finding
     let mut found = Stated::new();
     for calculation in ranked {
         let month = calculation.rent.config_period();
-        for constant in calculation.rent.constants.iter().filter(|c| !c.value.is_zero() && CONFIG_KEYS.contains(&c.key.as_str())) {
-            let (other, counts) = found.entry((calculation.house, &constant.key, month)).or_insert((calculation, constant));
+        for constant in calculation.rent.constants.iter().filter(|c| !c.value.is_zero() && CONFIG_KEYS.contains(&&*c.key)) {
+            let (other, counts) = found.entry((calculation.house, &*constant.key, month)).or_insert((calculation, constant));
             if counts.value != constant.value {
                 let [value, of_other] = [constant.value, counts.value].map(|value| value.canonical());
                 let message = format!("{} of {month} is {value} here and {of_other} in {}, which counts", constant.key, other.path);
                 let hint = "two calculations speak of the same month; look whether one of them is mislabelled";
-                findings.push(Finding::warning("config-stated-twice", message, hint).at(calculation.path, &constant.span));
+                findings.push(Finding::warning("config-stated-twice", message, hint).at(calculation.path, &constant.span()));
             }
         }
     }

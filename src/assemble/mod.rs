@@ -114,7 +114,7 @@ impl<'a> Archive<'a> {
 
     /// Whether any source reads a format that yields such records.
     pub fn has(self, kind: fn(&Record) -> bool) -> bool {
-        let again = self.read.iter().flatten().filter_map(|r| r.again.as_ref());
+        let again = self.read.iter().flatten().filter_map(|r| r.again.as_deref());
         again.chain(self.records().map(|(_, r)| &r.value)).any(kind)
     }
 }
@@ -154,7 +154,7 @@ pub fn ledger_found(calculations: &[Calculation<'_>], people: &People) -> (usize
                 let message = format!("the database has several tenants called {}, so it is unknown whose rent this is", share.name);
                 let hint = "give one of them a longer name, in the calculations too, or state the right one in the files";
                 let finding = Finding::new(Severity::Error, Subject::Check, "name-twice", message, hint);
-                findings.push(finding.at(calculation.path, &share.span));
+                findings.push(finding.at(calculation.path, &share.span()));
             }
             if people.by_name(calculation.house, &share.name).is_some() {
                 rows += 1;
@@ -162,7 +162,7 @@ pub fn ledger_found(calculations: &[Calculation<'_>], people: &People) -> (usize
             }
             let (message, hint) = unknown(people, calculation.house, &share.name);
             let finding = Finding::new(Severity::Error, Subject::File, "unknown-tenant", message, hint);
-            findings.push(finding.at(calculation.path, &share.span));
+            findings.push(finding.at(calculation.path, &share.span()));
         }
     }
     (rows, findings)
@@ -202,7 +202,7 @@ fn ledger_rows_of(archive: Archive<'_>, calculation: &Calculation<'_>, people: &
             calculated_at.clone(),
         ];
         let values = tables::placed(archive.job, calculation.house, values);
-        Row { values, origin: Origin { file: Some(calculation.file), span: share.span.clone(), derived: None } }
+        Row { values, origin: Origin { file: Some(calculation.file), span: share.span(), derived: None } }
     });
     rows.collect()
 }

@@ -195,7 +195,7 @@ fn shares(calculation: &RentCalculation, each: &mut dyn FnMut(usize, Vec<String>
     calculation.shares.iter().try_for_each(|share| {
         let roommate = calculation.roommate(&share.name);
         each(
-            share.span.line,
+            share.span().line,
             vec![
                 calculation.label.to_string(),
                 calculation.version.to_string(),

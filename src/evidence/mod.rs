@@ -4,7 +4,7 @@
 mod alike;
 mod check;
 
-pub use alike::{Alike, Checks};
+pub use alike::{Alike, Block, Checks, Kept};
 pub use check::{Check, Operand, PassedOn, Proof, Side, Status, forget_figures, without_figures};
 
 use serde::{Deserialize, Serialize};

@@ -181,7 +181,7 @@ fn superseded(calculations: &[Calculation<'_>]) -> BTreeMap<(String, String), Ve
     for calculation in calculations.iter().filter(|c| c.standing == Standing::Superseded) {
         let month = of_house(calculation.house, &calculation.rent.config_period().to_string());
         for constant in &calculation.rent.constants {
-            let at = (constant.key.clone(), month.clone());
+            let at = (constant.key.to_string(), month.clone());
             found.entry(at).or_default().push((constant.value, calculation.file_name().to_owned()));
         }
     }

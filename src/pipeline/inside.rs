@@ -6,7 +6,7 @@ use crate::assemble::{
     ledger_rows, tables, tenant_rows,
 };
 use crate::error::{Result, Stop, io_words};
-use crate::evidence::{Check, Severity, Status, forget_figures};
+use crate::evidence::{Check, Kept, Severity, Status, forget_figures};
 use crate::job::{Job, OnStale};
 use crate::load::{Files, Stages, Totals, compared, delete_stale, load};
 use crate::migrate::{self, Step};
@@ -137,20 +137,20 @@ fn pure_checks<'a>(archive: Archive<'a>, people: &People, outcome: &mut Outcome)
     let (calculations, found) = calculations(archive);
     outcome.findings.extend(found);
     let mut heard = rent::Heard::default();
+    let unkept = |e| Stop::database(format!("the checks cannot be kept: {}", io_words(&e)), "run again");
     if archive.knows_everybody() {
-        rent::of_people(&calculations, people, &mut heard);
+        rent::of_people(&calculations, people, &mut heard).map_err(unkept)?;
     } else {
-        heard.checks.push(not_run("residency", "every calculation", Severity::Error));
+        heard.checks.push(not_run("residency", "every calculation", Severity::Error), false, |check| check).map_err(unkept)?;
     }
     let paths: Vec<&str> = archive.files.iter().map(|f| f.path.as_str()).collect();
     let unread = archive.files.iter().zip(archive.read).filter(|(_, read)| read.as_ref().is_some_and(|r| r.parsed.is_rejected()));
     let refused: Vec<&str> = unread.map(|(file, _)| file.path.as_str()).collect();
-    rent::of_files(&calculations, &paths, &refused, &mut heard);
+    rent::of_files(&calculations, &paths, &refused, &mut heard).map_err(unkept)?;
     outcome.findings.extend(heard.findings);
-    let (kept, alike) =
-        heard.checks.finish().map_err(|e| Stop::database(format!("the checks cannot be kept: {}", io_words(&e)), "run again"))?;
-    outcome.checks.extend(kept);
-    outcome.alike = alike;
+    let Kept { checks, alike, tolerated } = heard.checks.finish().map_err(unkept)?;
+    outcome.checks.extend(checks);
+    (outcome.alike, outcome.tolerated) = (alike, tolerated);
     for source in archive.job.sources.iter().filter(|s| s.format.name() == "rent-history-json") {
         outcome.assumptions.push(format!("source {}: the ledger month is {}", source.name, assemble::period_rule(source.period)));
     }

@@ -183,6 +183,7 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
                     if still::stands(request, outcome, &mut store, &files, &steps, last)? {
                         return Ok(());
                     }
+                    past::look_up_counted(outcome, &mut store);
                     outcome.findings.extend(findings);
                     match command {
                         Command::Replay(run) => replay(request, outcome, &mut store, &files, *run),
@@ -287,9 +288,8 @@ pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
         Some(_) => outcome.run.status = RunStatus::Planned,
         None => sources::nothing_written(&mut outcome),
     }
-    outcome.run.id = None;
     // What the copy was sealed with is gone with it.
-    (outcome.run.previous, outcome.run.digest) = (None, None);
+    (outcome.run.id, outcome.run.previous, outcome.run.digest) = (None, None, None);
     outcome.run.finished_at = now();
     request.progress.done();
     (outcome, plan)

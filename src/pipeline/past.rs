@@ -1,8 +1,28 @@
 //! The run before, for saying what is new since.
 
-use crate::evidence::{Finding, Severity, Subject};
+use crate::evidence::{Finding, Severity, Status, Subject};
 use crate::report::{Outcome, Past};
 use crate::store::Store;
+
+/// Looks up the checks that the last run counted and did not list: only where something has moved do they matter.
+pub(super) fn look_up_counted(outcome: &mut Outcome, store: &mut Store) {
+    let Some(past) = &mut outcome.past else { return };
+    let Some((run, listed)) = past.counted() else { return };
+    let read = store.checks_behind(run, listed, |check| {
+        if check.status != Status::Match {
+            past.count(&check);
+        }
+        Ok(())
+    });
+    outcome.findings.extend(read.err().map(|stop| unreadable(Some(run), &stop.message)));
+}
+
+fn unreadable(run: Option<i64>, why: &str) -> Finding {
+    let which = run.map_or("the last run".to_owned(), |id| format!("the last run, {id},"));
+    let message = format!("what {which} found cannot be read, so nothing is said of what is new since: {why}");
+    let hint = "the next run compares with this one";
+    Finding::new(Severity::Warning, Subject::Database, "last-report-unreadable", message, hint)
+}
 
 /// Looks the job's last run up; gives what it found. It is read before any transaction begins, and that it cannot be read is a
 /// warning: a run must not fail for what an earlier one left behind.
@@ -18,10 +38,7 @@ pub(super) fn look_up(outcome: &mut Outcome, store: &mut Store) -> Option<Outcom
             last.map(|(_, last)| last)
         }
         Err((run, why)) => {
-            let which = run.map_or("the last run".to_owned(), |id| format!("the last run, {id},"));
-            let message = format!("what {which} found cannot be read, so nothing is said of what is new since: {why}");
-            let hint = "the next run compares with this one";
-            outcome.findings.push(Finding::new(Severity::Warning, Subject::Database, "last-report-unreadable", message, hint));
+            outcome.findings.push(unreadable(run, &why));
             None
         }
     }

@@ -25,6 +25,8 @@ pub(super) fn record(outcome: &mut Outcome, store: &mut Store) -> Result<()> {
         who: &run.who,
         report: &report,
     })?;
+    // It is large, and the seal is made of what the database has.
+    drop(report);
     let link = store.seal(id)?;
     (outcome.run.previous, outcome.run.digest) = (Some(link.previous), Some(link.digest));
     Ok(())

@@ -57,7 +57,7 @@ pub(super) fn stands(
         return Ok(false);
     }
     store.begin()?;
-    let kept = last.checks.len() + last.alike.count();
+    let kept = (last.checks.len(), last.counted());
     let result = same(store, &state, last.run.id.unwrap_or_default(), kept).and_then(|same| {
         if same {
             take_over(outcome, last, state);
@@ -75,7 +75,7 @@ pub(super) fn stands(
     result
 }
 
-fn same(store: &mut Store, state: &State, run: i64, checks: usize) -> Result<bool> {
+fn same(store: &mut Store, state: &State, run: i64, checks: (usize, usize)) -> Result<bool> {
     if store.recorded_checks(run)? != checks {
         return Ok(false);
     }
@@ -159,8 +159,8 @@ fn take_over(outcome: &mut Outcome, mut last: Outcome, state: State) {
     let hint = "`--reread` reads and checks everything again";
     outcome.findings.push(Finding::new(Severity::Info, Subject::Check, CODE, message, hint));
     (outcome.sources, outcome.migrations, outcome.tables) = (last.sources, last.migrations, last.tables);
-    last.alike.recorded = Some((run, last.checks.len()));
-    outcome.alike = last.alike;
+    last.alike.recorded = Some(run);
+    (outcome.alike, outcome.tolerated) = (last.alike, last.tolerated);
     (outcome.checks, outcome.passed_on, outcome.assumptions) = (last.checks, last.passed_on, last.assumptions);
     outcome.run.state = Some(state);
     outcome.judge();

@@ -14,7 +14,7 @@ const WEIGHED: usize = 48;
 /// One check for each calculation, and a finding for each whose month does not fit; `of_house` are all those of a house.
 pub(super) fn residency<'a, 'c: 'a>(
     calculations: &[Calculation<'_>],
-    of_house: &dyn Fn(Option<&str>) -> &'a [&'a Calculation<'c>],
+    of_house: &impl Fn(Option<&str>) -> &'a [&'a Calculation<'c>],
     people: &People,
 ) -> (Vec<Check>, Vec<Finding>) {
     let (mut checks, mut findings) = (Vec::new(), Vec::new());

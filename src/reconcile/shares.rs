@@ -1,6 +1,7 @@
 //! `shares-vs-total`: the shares of a calculation against the total recomputed from its constants. Which rounding policy
 //! was at work is not asked here; rounding each share moves the sum by less than a krona a person.
 
+use super::rent::Figures;
 use crate::assemble::{Calculation, Standing};
 use crate::evidence::{Check, Finding, Operand, Severity, Side, Status};
 use tieout_parsers::{Decimal, RentCalculation};
@@ -10,10 +11,10 @@ const DEFAULT_FEES: [(&str, i64); 3] = [("vattenavgift", 375), ("va", 300), ("la
 
 /// One check for each calculation that is not a duplicate, a warning at most; a finding where more is shared than there is,
 /// beyond what rounding can do.
-pub(super) fn shares(calculations: &[Calculation<'_>]) -> (Vec<Check>, Vec<Finding>) {
+pub(super) fn shares(calculations: &[Calculation<'_>], figures: Figures) -> (Vec<Check>, Vec<Finding>) {
     let asked: Vec<&Calculation<'_>> = calculations.iter().filter(|c| c.standing != Standing::Duplicate).collect();
     let exceeding = asked.iter().filter(|c| c.standing == Standing::Current).filter_map(|c| exceeds(c));
-    (asked.iter().map(|c| one(c)).collect(), exceeding.collect())
+    (asked.iter().map(|c| one(c, figures)).collect(), exceeding.collect())
 }
 
 /// Rounding up adds less than a krona a person.
@@ -37,7 +38,7 @@ fn sum(rent: &RentCalculation) -> Option<Decimal> {
     rent.shares.iter().try_fold(Decimal::ZERO, |sum, share| sum.checked_add(share.amount.0))
 }
 
-fn one(calculation: &Calculation<'_>) -> Check {
+fn one(calculation: &Calculation<'_>, figures: Figures) -> Check {
     let rent = calculation.rent;
     let mut check = Check::new("shares-vs-total", calculation.name(), Severity::Warning);
     let people = Decimal::from(rent.shares.len());
@@ -45,18 +46,18 @@ fn one(calculation: &Calculation<'_>) -> Check {
     check.actual = actual.map(|a| a.normalize().to_string());
     check.tolerance = Some(format!("{people}"));
     check.because = Some("rounding each share adds less than 1 kr a person, or takes away at most half a krona".into());
-    for share in &rent.shares {
-        check.operands.push(Operand::new(Side::Actual, &share.name, share.amount.to_string()).at(calculation.path, &share.span));
+    for share in rent.shares.iter().filter(|_| figures.wanted()) {
+        check.operands.push(Operand::new(Side::Actual, &share.name, share.amount.to_string()).at(calculation.path, &share.span()));
     }
     let Some((total, terms)) = total(rent) else {
         check.explanation = Some("the calculation states no kallhyra, so there is no total to recompute".into());
         return check;
     };
-    for (key, value) in terms {
+    for (key, value) in terms.into_iter().filter(|_| figures.wanted()) {
         let operand = Operand::new(Side::Expected, &key, value.normalize().to_string());
         let constant = rent.constants.iter().find(|c| c.key == key);
         check.operands.push(match constant {
-            Some(constant) if !constant.value.is_zero() => operand.at(calculation.path, &constant.span),
+            Some(constant) if !constant.value.is_zero() => operand.at(calculation.path, &constant.span()),
             _ => Operand { label: format!("{key} (default)"), ..operand },
         });
     }

@@ -39,10 +39,11 @@ pub(super) fn sentences(outcome: &Outcome, lang: Lang) -> Vec<String> {
         said.push(lang.say("Nothing was written to the database; the figures say what it would have held.").to_owned());
     }
     if !outcome.checks.is_empty() {
+        let tolerated = outcome.tolerated.values().sum::<usize>();
         let figures = [
             outcome.comparisons(),
             count(&|s| s == Status::Match) + outcome.alike.count(),
-            count(&|s| matches!(s, Status::WithinTolerance | Status::Explained | Status::Waived)),
+            count(&|s| matches!(s, Status::WithinTolerance | Status::Explained | Status::Waived)) + tolerated,
             count(&|s| matches!(s, Status::Derived | Status::MissingExpected)),
             outcome.checks.iter().filter(|c| matches!(c.status, Status::Difference | Status::MissingActual | Status::NotRun)).count(),
         ];

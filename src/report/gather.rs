@@ -283,9 +283,16 @@ fn limitations(outcome: &Outcome) -> Vec<String> {
     if forgotten > 0 {
         said.push(format!("of {forgotten} comparisons, all like a thousand others that are shown, the figures that they were computed from are not kept here: they stand in the files"));
     }
+    let recorded = "are counted here and recorded in tieout_alike, which the tables of `tieout report --format csv,xlsx` are written from";
     if !outcome.alike.is_empty() {
-        let words = "comparisons that match, each like a thousand others that are listed, are counted here and recorded in tieout_check, which the tables of `tieout report --format csv,xlsx` are written from";
-        said.push(format!("{} {words}", outcome.alike.count()));
+        said.push(format!("{} comparisons that match, each like a thousand others that are listed, {recorded}", outcome.alike.count()));
+    }
+    if !outcome.tolerated.is_empty() {
+        let (count, words) = (
+            outcome.tolerated.values().sum::<usize>(),
+            "comparisons within their tolerance, each like a thousand others that are listed and with figures that another check proves,",
+        );
+        said.push(format!("{count} {words} {recorded}"));
     }
     let left_out = outcome.sources.iter().filter(|s| s.status == "excluded").count();
     if left_out > 0 {

@@ -105,6 +105,11 @@ fn check_suites(outcome: &Outcome) -> Vec<Suite> {
             suite.cases.push(Case { name: format!("{n} more that match"), result: Result::Passed, aside: String::new() });
         }
     }
+    for (name, n) in &outcome.tolerated {
+        if let Some(suite) = suites.iter_mut().find(|s| s.name == *name) {
+            suite.cases.push(Case { name: format!("{n} more within tolerance"), result: Result::Passed, aside: String::new() });
+        }
+    }
     suites
 }
 

@@ -56,7 +56,8 @@ fn rows(outcome: &Outcome) -> Samples {
 fn checks(outcome: &Outcome) -> Samples {
     let labels = |name: &str, status: Status| vec![("name", name.to_owned()), ("status", word(&status))];
     let alike = outcome.alike.counts.iter().flat_map(|(name, n)| std::iter::repeat_n(labels(name, Status::Match), *n));
-    counted(outcome.checks.iter().map(|c| labels(&c.name, c.status)).chain(alike))
+    let tolerated = outcome.tolerated.iter().flat_map(|(name, n)| std::iter::repeat_n(labels(name, Status::WithinTolerance), *n));
+    counted(outcome.checks.iter().map(|c| labels(&c.name, c.status)).chain(alike).chain(tolerated))
 }
 
 fn findings(outcome: &Outcome) -> Samples {

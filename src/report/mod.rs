@@ -72,9 +72,13 @@ pub struct Outcome {
     pub tables: BTreeMap<String, Counts>,
     /// Every check, in every group.
     pub checks: Vec<Check>,
-    /// How many more checks match, by name, each like a thousand that are listed: they are recorded in `tieout_check`.
+    /// How many more checks match, by name, each like a thousand that are listed: they are recorded in `tieout_alike`.
     #[serde(default, skip_serializing_if = "Alike::is_empty")]
     pub alike: Alike,
+    /// How many more are within their tolerance, by name, each like a thousand that are listed, and each with figures that another
+    /// check proves: they are recorded in `tieout_alike`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerated: BTreeMap<String, usize>,
     /// What differences that are let stand come to.
     #[serde(default)]
     pub passed_on: PassedOn,
@@ -218,6 +222,7 @@ impl Outcome {
             tables: BTreeMap::new(),
             checks: Vec::new(),
             alike: Alike::default(),
+            tolerated: BTreeMap::new(),
             passed_on: PassedOn::default(),
             findings: Vec::new(),
             kinds: Vec::new(),
@@ -306,7 +311,18 @@ impl Outcome {
 
     /// How many comparisons were made.
     pub fn comparisons(&self) -> usize {
-        self.checks.len() + self.alike.count()
+        self.checks.len() + self.counted()
+    }
+
+    /// How many checks of a name are counted, and not listed, by status.
+    pub fn counted_of(&self, name: &str) -> impl Iterator<Item = (Status, usize)> {
+        let counted = [(Status::Match, self.alike.counts.get(name)), (Status::WithinTolerance, self.tolerated.get(name))];
+        counted.into_iter().filter_map(|(status, n)| Some((status, *n?)))
+    }
+
+    /// How many of them are counted, and not listed.
+    pub fn counted(&self) -> usize {
+        self.alike.count() + self.tolerated.values().sum::<usize>()
     }
 
     /// Whether the run ties out, but with differences or warnings that somebody should look at.

@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::account::Change;
 use crate::error::Result;
-use crate::store::{Logged, Store};
+use crate::store::{Imported, Logged, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a column holds, as the database declares it.
@@ -78,15 +78,31 @@ pub(super) fn each(
     most: usize,
     mut give: impl FnMut(RowLine) -> Result<()>,
 ) -> Result<bool> {
-    store.imported(&outcome.run.job, outcome.run.id.unwrap_or_default(), &table.name, most, |row| {
+    recorded(store, outcome, table, most, |row| give(table.line(row)))
+}
+
+/// The same, as they are recorded.
+pub(super) fn recorded(
+    store: &mut Store,
+    outcome: &Outcome,
+    table: &RowTable,
+    most: usize,
+    give: impl FnMut(Imported) -> Result<()>,
+) -> Result<bool> {
+    store.imported(&outcome.run.job, outcome.run.id.unwrap_or_default(), &table.name, most, give)
+}
+
+impl RowTable {
+    /// A recorded row, as it is shown.
+    pub(super) fn line(&self, row: Imported) -> RowLine {
         let mut content = row.changes.last().and_then(|c| c.after.as_deref()).map(members).unwrap_or_default();
-        if !table.people.is_empty() {
-            let name = content.get("tenantId").and_then(Option::as_ref).and_then(|id| table.people.get(id)).cloned();
+        if !self.people.is_empty() {
+            let name = content.get("tenantId").and_then(Option::as_ref).and_then(|id| self.people.get(id)).cloned();
             content.insert(TENANT.to_owned(), name);
         }
-        let cells = table.columns.iter().map(|(column, _)| content.remove(column).flatten()).collect();
-        give(RowLine { cells, changes: row.changes })
-    })
+        let cells = self.columns.iter().map(|(column, _)| content.remove(column).flatten()).collect();
+        RowLine { cells, changes: row.changes }
+    }
 }
 
 /// Each change of the run, in order.

@@ -264,7 +264,7 @@ fn checks(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, out: &mut dy
         ["Check", "Group", "Actual", "Expected", "Difference", "Status", "Severity", "Tolerance", "Why that tolerance", "Explanation"];
     out.sheet("checks", &heads.map(|h| lang.word(h)))?;
     outcome.checks.iter().try_for_each(|c| out.row(&check(c, lang)))?;
-    let (Some(store), Some(run), false) = (store, outcome.run.id, outcome.alike.is_empty()) else { return Ok(()) };
+    let (Some(store), Some(run), true) = (store, outcome.run.id, outcome.counted() > 0) else { return Ok(()) };
     store.checks_behind(run, outcome.checks.len(), |c| out.row(&check(&c, lang)))
 }
 

@@ -6,6 +6,9 @@
 //! as often as not they name what it is about (a month, a key), and without them one finding could hide behind another. A
 //! changed figure so comes out as one that is gone and one that is new: noise at worst, and nothing is kept back.
 //!
+//! Checks within their tolerance that are counted, and not listed, are differences that stand; one that is listed now and was counted
+//! then is looked up, and stands for two runs at least.
+//!
 //! Gone is only what a run looked for and did not find. What it did not get as far as looking for is neither gone nor there
 //! (`not_looked_at`), and is kept in mind for the run after.
 
@@ -14,6 +17,9 @@ use super::{Outcome, RunStatus, Style};
 use crate::evidence::{Check, Finding, Severity, Status};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// How far a run has got that looked at everything.
+const WHOLE: u8 = 3;
 
 /// How many of a sort are shown to a reader in a hurry.
 const SHOWN: usize = 10;
@@ -71,6 +77,10 @@ type Identity = (Kind, String, String);
 pub struct Past {
     run: i64,
     differences: Vec<Difference>,
+    /// How many checks it listed, and whether it counted some that are no match.
+    listed: (usize, bool),
+    /// How the checks stood that it counted: by name and group.
+    counted: BTreeMap<(String, String), String>,
 }
 
 impl Past {
@@ -84,7 +94,19 @@ impl Past {
             }
             differences.extend(since.not_looked_at.iter().cloned());
         }
-        Past { run, differences }
+        let listed = (outcome.checks.len(), !outcome.tolerated.is_empty());
+        Past { run, differences, listed, counted: BTreeMap::new() }
+    }
+
+    /// The run, and how many checks it listed, where it counted others that are no match: those are to be looked up.
+    pub fn counted(&self) -> Option<(i64, usize)> {
+        Some((self.run, self.listed.0)).filter(|_| self.listed.1)
+    }
+
+    /// Takes in one of those.
+    pub fn count(&mut self, check: &Check) {
+        let difference = Difference::of_check(check, WHOLE);
+        self.counted.extend(difference.map(|d| ((d.name, d.group), d.is)));
     }
 
     /// What is different now.
@@ -94,7 +116,14 @@ impl Past {
         let mut since = SinceLast { run: self.run, new: Vec::new(), gone: Vec::new(), still: Vec::new(), not_looked_at: Vec::new() };
         for mut now in differences(outcome) {
             match before.get_mut(&now.identity()).and_then(Vec::pop) {
-                None => since.new.push(now),
+                None => match self.counted_as(&now) {
+                    None => since.new.push(now),
+                    Some(then) => {
+                        now.runs = 2;
+                        now.was = Some(then).filter(|then| **then != now.is).cloned();
+                        since.still.push(now);
+                    }
+                },
                 Some(then) => {
                     now.runs = then.runs + 1;
                     now.was = (now.kind == Kind::Check && then.is != now.is).then(|| then.is.clone());
@@ -102,11 +131,19 @@ impl Past {
                 }
             }
         }
-        for then in before.into_values().flatten() {
+        // What is counted now, and was listed, still stands.
+        let counted = |d: &Difference| d.kind == Kind::Check && outcome.alike.tolerated.contains(&(d.name.clone(), d.group.clone()));
+        for then in before.into_values().flatten().filter(|then| !counted(then)) {
             let kept = Difference { was: None, ..then.clone() };
             if looked_for(outcome, then) { since.gone.push(kept) } else { since.not_looked_at.push(kept) }
         }
         since
+    }
+
+    /// How a check stood that the run before counted, and did not list.
+    fn counted_as(&self, now: &Difference) -> Option<&String> {
+        let check = now.kind == Kind::Check && !self.counted.is_empty();
+        check.then(|| self.counted.get(&(now.name.clone(), now.group.clone())))?
     }
 }
 
@@ -157,7 +194,7 @@ pub(super) fn any(outcome: &Outcome) -> bool {
 fn depth(outcome: &Outcome) -> u8 {
     let whole = outcome.run.status != RunStatus::Failed || outcome.exit_code == 1;
     match (whole, outcome.tables.is_empty(), outcome.sources.is_empty()) {
-        (true, ..) => 3,
+        (true, ..) => WHOLE,
         (_, false, _) => 2,
         (_, _, false) => 1,
         _ => 0,

@@ -192,6 +192,10 @@ pub(super) const SWEDISH: &[(&str, &str)] = &[
         "{} jämförelser till stämmer, var och en lik tusen som är uppräknade: alla finns i tabellerna som `tieout report --format csv,xlsx` skriver.",
     ),
     (
+        "{} more comparisons are within their tolerance, each like a thousand that are listed, and another check proves the figures of each: all of them are in the tables that `tieout report --format csv,xlsx` writes.",
+        "{} jämförelser till är inom sin tolerans, var och en lik tusen som är uppräknade, och en annan kontroll bevisar siffrorna i var och en: alla finns i tabellerna som `tieout report --format csv,xlsx` skriver.",
+    ),
+    (
         "The first {} of {} rows are here; all of them are in the tables that `tieout report --format csv,xlsx` writes.",
         "De första {} av {} raderna finns här; alla finns i tabellerna som `tieout report --format csv,xlsx` skriver.",
     ),

@@ -203,8 +203,8 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
         for check in &group {
             *by_status.entry(check.status).or_default() += 1;
         }
-        let alike = outcome.alike.counts.get(name);
-        alike.into_iter().for_each(|n| *by_status.entry(Status::Match).or_default() += n);
+        let counted: Vec<(Status, usize)> = outcome.counted_of(name).collect();
+        counted.iter().for_each(|(status, n)| *by_status.entry(*status).or_default() += n);
         let counts: Vec<String> = by_status.iter().map(|(status, n)| format!("{n} {status}")).collect();
         line(out, &format!("  {}  {}", clean(name), counts.join(", ")));
         let worth: Vec<&&Check> = group.iter().filter(|c| style.verbose || worth_showing(c)).collect();
@@ -248,8 +248,9 @@ fn checks(out: &mut String, outcome: &Outcome, style: Style) {
         if worth.len() > shown.len() {
             line(out, &format!("    … and {} groups more: see the report", worth.len() - shown.len()));
         }
-        if let Some(alike) = alike.filter(|_| style.verbose) {
-            line(out, &format!("    … and {alike} more that match: they are recorded, not listed"));
+        for (status, n) in counted.iter().filter(|_| style.verbose) {
+            let what = if *status == Status::Match { "that match" } else { "within tolerance, whose figures another check proves" };
+            line(out, &format!("    … and {n} more {what}: they are recorded, not listed"));
         }
         let mut tolerances: Vec<(&String, &String)> = shown.iter().filter_map(|c| c.tolerance.as_ref().zip(c.because.as_ref())).collect();
         tolerances.dedup();

@@ -11,9 +11,13 @@ use crate::digest::Taking;
 use crate::error::{Result, Stop, io_words};
 use crate::store::Store;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
+
+/// How much of report.json is hashed and written at once.
+const WRITTEN: usize = 1 << 16;
 
 /// Makes the folder for a run's report before anything else is done, so that a run never ends without a place to say
 /// how. An earlier run's folder is never written over: the next free name is taken, unless the user named the folder.
@@ -58,18 +62,24 @@ pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, fo
         })
     };
     let put = |name: &str, content: &str| begun(name, &mut |mut file| file.write_all(content.as_bytes()));
-    let mut digest = String::new();
-    begun("report.json", &mut |file| {
-        let mut taking = Taking::new(BufWriter::new(file));
-        serde_json::to_writer_pretty(&mut taking, outcome)?;
-        taking.write_all(b"\n")?;
-        digest = taking.finish()?;
-        Ok(())
+    std::thread::scope(|scope| {
+        // Of very many files and checks each of them takes a while; the page's rows come from the database, which stays with this thread.
+        let digest = scope.spawn(|| {
+            let mut digest = String::new();
+            begun("report.json", &mut |file| {
+                let mut taking = BufWriter::with_capacity(WRITTEN, Taking::new(file));
+                serde_json::to_writer_pretty(&mut taking, outcome)?;
+                taking.write_all(b"\n")?;
+                digest = taking.into_inner().map_err(IntoInnerError::into_error)?.finish()?;
+                Ok(())
+            })?;
+            Ok(digest)
+        });
+        let words = scope.spawn(|| put("report.txt", &text(outcome, Style::plain())));
+        let page = html(outcome, store.as_deref_mut(), form.lang, || joined(digest))?;
+        begun("index.html", &mut |file| page.write(&mut BufWriter::new(file)))?;
+        joined(words)
     })?;
-    put("report.txt", &text(outcome, Style::plain()))?;
-    let page = html(outcome, store.as_deref_mut(), form.lang, &digest)?;
-    begun("index.html", &mut |file| page.write(&mut BufWriter::new(file)))?;
-    drop(page);
     for format in &form.more {
         match format {
             Format::Html | Format::Json | Format::Text => {}
@@ -87,6 +97,11 @@ pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, fo
         }
     }
     Ok(())
+}
+
+/// What a thread came to.
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(Stop::usage("the report could not be made", "this is a fault of tieout")))
 }
 
 /// The model, as it is written into a file.

@@ -83,13 +83,15 @@ fn escape(value: &str, into: &mut String) {
 }
 
 impl Store {
-    /// Writes rows into columns of a table. Texts become what the columns hold, as the database converts them.
+    /// Writes rows into columns of a table. Texts become what the columns hold, as the database converts them. Where one is refused,
+    /// some of the others may be written: the caller goes back to where it began.
     pub(super) fn put(&mut self, table: &str, columns: &[&str], rows: &Rows) -> Result<()> {
         let names = columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
         match &mut self.connection {
             AnyConnection::Postgres(connection) => copy(connection, &format!("{} ({names})", quote(table)), rows.text.as_bytes()),
             AnyConnection::Sqlite(connection) => {
-                let into = format!("INSERT INTO {} ({names}) VALUES ", quote(table));
+                // Nobody goes on where a row is refused: so SQLite need not keep every page as it was before the statement.
+                let into = format!("INSERT OR FAIL INTO {} ({names}) VALUES ", quote(table));
                 let values = rows.values();
                 for values in values.chunks((BOUND / rows.width).max(1) * rows.width) {
                     let many = Many { into: &into, values, width: rows.width };

@@ -38,7 +38,7 @@ pub struct Link {
 /// digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// `run`, `file`, `written`, `change`, `check`, `reject`, `step`, `resolution`, `report`, `signature`, `undone`.
+    /// `run`, `file`, `written`, `change`, `check`, `alike`, `reject`, `step`, `resolution`, `report`, `signature`, `undone`.
     pub kind: String,
     /// The row's number; of `written`, the table's name.
     pub id: String,
@@ -131,6 +131,9 @@ impl Store {
             // An earlier version made the own tables: there is nothing in blocks.
             self.execute("CREATE TEMP TABLE IF NOT EXISTS tieout_packed (id BIGINT, run_id BIGINT, table_name TEXT, first_change BIGINT, rows BIGINT, head TEXT, lines BYTEA, unpacked_by BIGINT)")?;
         }
+        if !self.has_table("tieout_alike")? {
+            self.execute("CREATE TEMP TABLE IF NOT EXISTS tieout_alike (id BIGINT, run_id BIGINT, checks BIGINT, lines BYTEA)")?;
+        }
         let run = run.to_string();
         let parts = if self.is_postgres() { POSTGRES } else { SQLITE };
         for part in parts.split(";\n").filter(|part| part.contains("SELECT")) {
@@ -204,7 +207,8 @@ impl Store {
             found.extend(self.unlike_packed(MARKS)?);
         }
         let packed = self.has_table("tieout_packed")?.then_some("tieout_packed");
-        for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"].into_iter().chain(packed) {
+        let alike = self.has_table("tieout_alike")?.then_some("tieout_alike");
+        for table in ["tieout_change", "tieout_file", "tieout_check", "tieout_reject"].into_iter().chain(packed).chain(alike) {
             let from = format!(
                 "FROM {table} x WHERE NOT EXISTS (SELECT 1 FROM tieout_run r WHERE r.id = x.run_id) GROUP BY x.run_id ORDER BY x.run_id"
             );

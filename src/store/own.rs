@@ -1,5 +1,6 @@
 //! The program's own tables (`tieout_*`): runs, files, changes, checks, rejects, migrations. Their SQL lies in `sql/`.
 
+use super::bulk::Rows;
 use super::dialect::Bind;
 use super::{Store, Texts};
 use crate::error::{Result, Stop};
@@ -7,7 +8,7 @@ use crate::evidence::{Check, Finding};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The versions of the own tables, recorded as steps of the job '': name, and the SQL of each database.
-pub(super) const OWN_STEPS: [(&str, &str, &str); 8] = [
+pub(super) const OWN_STEPS: [(&str, &str, &str); 9] = [
     ("own_tables_1", include_str!("../../sql/sqlite/own_tables_1.sql"), include_str!("../../sql/postgres/own_tables_1.sql")),
     ("own_tables_2", include_str!("../../sql/sqlite/own_tables_2.sql"), include_str!("../../sql/postgres/own_tables_2.sql")),
     ("own_tables_3", include_str!("../../sql/sqlite/own_tables_3.sql"), include_str!("../../sql/postgres/own_tables_3.sql")),
@@ -16,7 +17,11 @@ pub(super) const OWN_STEPS: [(&str, &str, &str); 8] = [
     ("own_tables_6", include_str!("../../sql/sqlite/own_tables_6.sql"), include_str!("../../sql/postgres/own_tables_6.sql")),
     ("own_tables_7", include_str!("../../sql/sqlite/own_tables_7.sql"), include_str!("../../sql/postgres/own_tables_7.sql")),
     ("own_tables_8", include_str!("../../sql/sqlite/own_tables_8.sql"), include_str!("../../sql/postgres/own_tables_8.sql")),
+    ("own_tables_9", include_str!("../../sql/sqlite/own_tables_9.sql"), include_str!("../../sql/postgres/own_tables_9.sql")),
 ];
+
+/// How many rows are written at once.
+const PUT: usize = 10_000;
 
 /// From this version on the runs are a chain.
 const FIRST_SEALED: &str = "own_tables_6";
@@ -141,28 +146,17 @@ impl Store {
     /// Records the files of a run; gives their ids, in order.
     pub fn record_files(&mut self, run: i64, files: &[FileRecord<'_>]) -> Result<Vec<i64>> {
         let run = run.to_string();
-        let rows: Vec<Vec<Option<String>>> = files
-            .iter()
-            .map(|f| {
+        let columns = ["run_id", "source", "path", "sha256", "size", "encoding", "status", "rest_sha256"];
+        for files in files.chunks(PUT) {
+            let mut rows = Rows::new(self, columns.len());
+            for f in files {
                 let size = f.size.to_string();
-                let texts = [&run, f.source, f.path, f.sha256, &size, f.encoding, f.status].map(Some);
-                texts.into_iter().chain([f.rest_sha256]).map(|t| t.map(str::to_owned)).collect()
-            })
-            .collect();
-        self.insert_rows(
-            "tieout_file",
-            &[
-                ("run_id", Bind::Number),
-                ("source", Bind::Text),
-                ("path", Bind::Text),
-                ("sha256", Bind::Text),
-                ("size", Bind::Number),
-                ("encoding", Bind::Text),
-                ("status", Bind::Text),
-                ("rest_sha256", Bind::Text),
-            ],
-            &rows,
-        )?;
+                let texts = [&run, f.source, f.path, f.sha256, &size, f.encoding, f.status];
+                texts.into_iter().for_each(|text| rows.push(Some(text), false));
+                rows.push(f.rest_sha256, true);
+            }
+            self.put("tieout_file", &columns, &rows)?;
+        }
         let ids = self.select(&["id"], "FROM tieout_file WHERE run_id = CAST($1 AS BIGINT) ORDER BY id", &[Some(&run)])?;
         Ok((0..ids.len()).filter_map(|i| number(&ids, i)).collect())
     }
@@ -171,26 +165,19 @@ impl Store {
     pub fn record_evidence(&mut self, run: i64, checks: &[Check], findings: &[Finding]) -> Result<()> {
         let run = Some(run.to_string());
         let word = |v: serde_json::Result<serde_json::Value>| v.ok().and_then(|v| v.as_str().map(str::to_owned));
-        let rows: Vec<Texts> = checks
-            .iter()
-            .map(|c| {
+        let columns = ["run_id", "name", "group_name", "expected", "actual", "difference", "status", "severity", "explanation"];
+        for checks in checks.chunks(PUT) {
+            let mut rows = Rows::new(self, columns.len());
+            for c in checks {
                 let (status, severity) = (word(serde_json::to_value(c.status)), word(serde_json::to_value(c.severity)));
-                vec![
-                    run.clone(),
-                    Some(c.name.clone()),
-                    Some(without_nul(&c.group)),
-                    c.expected.clone(),
-                    c.actual.clone(),
-                    c.difference.clone(),
-                    status,
-                    severity,
-                    c.explanation.as_deref().map(without_nul),
-                ]
-            })
-            .collect();
-        let columns = ["name", "group_name", "expected", "actual", "difference", "status", "severity", "explanation"];
-        let columns: Vec<(&str, Bind)> = std::iter::once(("run_id", Bind::Number)).chain(columns.map(|c| (c, Bind::Text))).collect();
-        self.insert_rows("tieout_check", &columns, &rows)?;
+                let group = without_nul(&c.group);
+                let figures = [&c.expected, &c.actual, &c.difference].map(Option::as_deref);
+                let of = [run.as_deref(), Some(&*c.name), Some(&*group)].into_iter().chain(figures);
+                of.chain([status.as_deref(), severity.as_deref()]).for_each(|text| rows.push(text, false));
+                rows.push(c.explanation.as_deref().map(without_nul).as_deref(), true);
+            }
+            self.put("tieout_check", &columns, &rows)?;
+        }
         self.record_rejects(run.as_deref(), findings)
     }
 

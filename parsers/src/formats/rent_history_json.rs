@@ -9,12 +9,13 @@ use crate::format::{Context, Format};
 use crate::json::{self, JsonReader, Node, Place, Value, pointer};
 use crate::month::Month;
 use crate::parsed::Parsed;
-use crate::record::{CONFIG_KEYS, Constant, Located, Record, RentCalculation, Roommate, Share};
+use crate::record::{At, CONFIG_KEYS, Constant, Located, Record, RentCalculation, Roommate, Share};
 use crate::text::Text;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
+use std::borrow::Cow;
 
 /// The format, for the registry.
 pub struct RentHistoryJson;
@@ -190,7 +191,8 @@ impl<'a> Reader<'a, '_> {
                 );
                 continue;
             }
-            constants.push(Constant { key: key.into_owned(), value, span });
+            let key = CONFIG_KEYS.into_iter().find(|known| *known == key).map_or_else(|| Cow::Owned(key.into_owned()), Cow::Borrowed);
+            constants.push(Constant { key, value, at: At::of(&span) });
         }
         self.json.leave(object);
         (config_month, constants)
@@ -219,7 +221,7 @@ impl<'a> Reader<'a, '_> {
                 room_adjustment = self.json.optional_number(place).map(Money);
                 self.json.leave(person);
             }
-            roommates.push(Roommate { name: name.into_owned(), days, room_adjustment, span });
+            roommates.push(Roommate { name: name.into_owned(), days, room_adjustment, at: At::of(&span) });
         }
         roommates
     }
@@ -236,7 +238,7 @@ impl<'a> Reader<'a, '_> {
             let pointer = pointer(&object.pointer, &name);
             let span = self.json.span(node, pointer.clone());
             match self.json.optional_number(Some((node, pointer.clone()))) {
-                Some(amount) => shares.push(Share { name: name.into_owned(), amount: Money(amount), span }),
+                Some(amount) => shares.push(Share { name: name.into_owned(), amount: Money(amount), at: At::of(&span) }),
                 None if matches!(node.open(), Ok(Value::Null)) => {
                     self.json.wrong(
                         Some((node, pointer)),

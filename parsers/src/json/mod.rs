@@ -5,6 +5,7 @@ mod reader;
 mod row;
 mod scan;
 
+pub(crate) use crate::diagnostic::pointer;
 pub(crate) use reader::{JsonReader, Object, Place, read, refuse_syntax};
 pub(crate) use row::{find, row};
 pub(crate) use scan::{blanks, list_start, value_end};
@@ -101,11 +102,6 @@ impl<'a> Node<'a> {
         }
         nodes.into_iter().try_fold(0, |sum, node| Some(sum + node.leaves_within(depth)?))
     }
-}
-
-/// Escapes a key for a JSON pointer (RFC 6901).
-pub(crate) fn pointer(parent: &str, key: &str) -> String {
-    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[derive(serde::Deserialize)]

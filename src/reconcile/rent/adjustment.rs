@@ -18,7 +18,7 @@ pub(super) fn adjustments(calculations: &[Calculation<'_>], people: &People) -> 
             let message =
                 format!("the room adjustment of {} is {} here and {} among the tenants", roommate.name, figure(stated.0), figure(listed.0));
             let hint = "find out which is right; a calculation made before the adjustment changed may keep its own";
-            findings.push(Finding::warning("adjustment-differs", message, hint).at(calculation.path, &roommate.span));
+            findings.push(Finding::warning("adjustment-differs", message, hint).at(calculation.path, &roommate.span()));
         }
     }
     (Vec::new(), findings)

@@ -142,7 +142,7 @@ fn compared(group: String, expected: Decimal, actual: Decimal) -> Check {
 
 fn stated(calculation: &Calculation<'_>, stay: &Stay<'_>, days: Decimal) -> Operand {
     let operand = Operand::new(Side::Actual, &stay.tenant.name, figure(days));
-    stay.roommate.map_or(operand.clone(), |r| operand.at(calculation.path, &r.span))
+    stay.roommate.map_or(operand.clone(), |r| operand.at(calculation.path, &r.span()))
 }
 
 /// How many days of a month somebody lived there.

@@ -4,20 +4,20 @@
 use super::super::shares::total;
 use super::formula::{Adjustment, Part, Reading, exact_shares, parts, readings};
 use super::rounding::{POLICIES, Policy};
-use super::{Said, figure, listed};
+use super::{Figures, Said, figure, listed};
 use crate::assemble::{Calculation, Standing};
 use crate::evidence::{Check, Finding, Operand, Severity, Side, Status};
-use tieout_parsers::Decimal;
+use tieout_parsers::{Decimal, Roommate, Share};
 
 /// How many people's differences an explanation names.
 const NAMED: usize = 6;
 
 /// One check for each calculation that is not a duplicate, a warning at most; a finding where an adjustment was not
 /// prorated.
-pub(super) fn recompute(calculations: &[Calculation<'_>]) -> Said {
+pub(super) fn recompute(calculations: &[Calculation<'_>], figures: Figures) -> Said {
     let (mut checks, mut findings) = (Vec::new(), Vec::new());
     for calculation in calculations.iter().filter(|c| c.standing != Standing::Duplicate) {
-        let (check, finding) = one(calculation);
+        let (check, finding) = one(calculation, figures);
         checks.push(check);
         findings.extend(finding);
     }
@@ -34,7 +34,7 @@ struct Attempt<'r> {
     off: Decimal,
 }
 
-fn one(calculation: &Calculation<'_>) -> (Check, Option<Finding>) {
+fn one(calculation: &Calculation<'_>, figures: Figures) -> (Check, Option<Finding>) {
     let rent = calculation.rent;
     let mut check = Check::new("recompute", calculation.name(), Severity::Warning);
     let people = parts(rent);
@@ -42,7 +42,7 @@ fn one(calculation: &Calculation<'_>) -> (Check, Option<Finding>) {
     check.actual = sum(&stated).map(figure);
     let Some((total, _)) = total(rent) else {
         check.explanation = Some("not run: the calculation states no kallhyra, so there is no total to share".into());
-        check.operands = operands(calculation, &people, None);
+        check.operands = operands(calculation, &people, None, figures);
         return (check, None);
     };
     let readings = readings(rent);
@@ -53,10 +53,10 @@ fn one(calculation: &Calculation<'_>) -> (Check, Option<Finding>) {
         } else {
             "not run: the figures have more digits than can be kept exactly".into()
         });
-        check.operands = operands(calculation, &people, None);
+        check.operands = operands(calculation, &people, None, figures);
         return (check, None);
     };
-    check.operands = operands(calculation, &people, Some(&best.shares));
+    check.operands = operands(calculation, &people, Some(&best.shares), figures);
     check.expected = sum(&best.shares).map(figure);
     check.difference = sum(&stated).zip(sum(&best.shares)).and_then(|(a, e)| a.checked_sub(e)).map(figure);
     if !best.off.is_zero() {
@@ -131,21 +131,21 @@ fn not_prorated(calculation: &Calculation<'_>, people: &[Part<'_>], reading: &Re
         .about(calculation.path)
 }
 
-fn operands(calculation: &Calculation<'_>, people: &[Part<'_>], shares: Option<&[Decimal]>) -> Vec<Operand> {
+fn operands(calculation: &Calculation<'_>, people: &[Part<'_>], shares: Option<&[Decimal]>, figures: Figures) -> Vec<Operand> {
     let mut operands = Vec::new();
-    for (n, person) in people.iter().enumerate() {
-        let roommate = calculation.rent.roommate(person.name).map(|r| &r.span);
+    for (n, person) in people.iter().enumerate().filter(|_| figures.wanted()) {
+        let roommate = calculation.rent.roommate(person.name).map(Roommate::span);
         if let Some(share) = shares.and_then(|s| s.get(n)) {
             let operand = Operand::new(Side::Expected, person.name, figure(*share));
             // A computed figure stands where the days and the adjustment stand that it comes from.
-            operands.push(match roommate {
+            operands.push(match &roommate {
                 Some(span) => operand.at(calculation.path, span),
                 None => operand,
             });
         }
         let operand = Operand::new(Side::Actual, person.name, figure(person.stated()));
-        operands.push(match person.share.map(|s| &s.span).or(roommate) {
-            Some(span) => operand.at(calculation.path, span),
+        operands.push(match person.share.map(Share::span).or(roommate) {
+            Some(span) => operand.at(calculation.path, &span),
             None => operand,
         });
     }
@@ -163,7 +163,7 @@ mod tests {
 
     fn judged(config: Option<&str>, constants: &[(&str, &str)], people: &[(&str, &str, &str, &str)]) -> (Status, String, Vec<String>) {
         let rent = rent("2024-11", config, constants, people);
-        let (checks, findings) = recompute(&[calculation("2024_11_v1.json", &rent, Standing::Current)]);
+        let (checks, findings) = recompute(&[calculation("2024_11_v1.json", &rent, Standing::Current)], Figures::Wanted);
         assert!(!checks[0].fails());
         (checks[0].status, checks[0].explanation.clone().unwrap(), findings.into_iter().map(|f| f.message).collect())
     }

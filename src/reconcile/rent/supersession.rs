@@ -59,7 +59,7 @@ fn compared(counts: &Calculation<'_>, before: &Calculation<'_>) -> Check {
     check.explanation = Some(format!("version {} counts; {} was the one before it", counts.rent.version, before.rent.version));
     for (side, calculation) in [(Side::Expected, counts), (Side::Actual, before)] {
         let shares = calculation.rent.shares.iter();
-        check.operands.extend(shares.map(|s| Operand::new(side, &s.name, s.amount.to_string()).at(calculation.path, &s.span)));
+        check.operands.extend(shares.map(|s| Operand::new(side, &s.name, s.amount.to_string()).at(calculation.path, &s.span())));
     }
     check
 }
@@ -119,7 +119,7 @@ fn shares(old: &RentCalculation, new: &RentCalculation) -> Vec<String> {
 }
 
 fn constants(old: &RentCalculation, new: &RentCalculation) -> Vec<String> {
-    let keys = either(old.constants.iter().map(|c| c.key.as_str()), new.constants.iter().map(|c| c.key.as_str()));
+    let keys = either(old.constants.iter().map(|c| &*c.key), new.constants.iter().map(|c| &*c.key));
     let text = |value: Option<Decimal>| value.map_or("none".to_owned(), figure);
     let differing = keys.into_iter().map(|key| (key, old.constant(key), new.constant(key))).filter(|(_, a, b)| a != b);
     let mut words: Vec<String> = differing.map(|(key, a, b)| format!("{key} {} → {}", text(a), text(b))).collect();

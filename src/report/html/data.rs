@@ -2,18 +2,12 @@
 
 use super::escape::visible;
 use super::files::{Files, Hashes};
-use crate::error::Result;
 use crate::evidence::{Check, Operand, Severity, Side};
-use crate::report::Outcome;
 use crate::report::form::Lang;
-use crate::report::rows::{self, Holds, RowTable, members};
-use crate::store::{Logged, Store};
+use crate::report::{Outcome, SourceOutcome};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write;
-
-/// How many rows of all tables together the page holds.
-pub(super) const ROWS: usize = 100_000;
 
 /// A table of the page.
 pub(super) struct Grid {
@@ -21,38 +15,36 @@ pub(super) struct Grid {
     pub(super) id: String,
     pub(super) count: usize,
     /// As JSON.
-    json: String,
-}
-
-/// The rows of a table, in a script of their own.
-pub(super) struct Rows {
-    pub(super) grid: Grid,
-    pub(super) table: String,
-    pub(super) script: String,
-    /// How many there are, where the page does not hold all.
-    pub(super) of: Option<usize>,
-    /// How many name the place they come from, and how many were derived.
-    pub(super) placed: usize,
-    pub(super) derived: usize,
+    pub(super) json: String,
 }
 
 /// A column: its heading, and `n` a number, `m` a text to the letter, `d` a day, `s` a state, `c` one of a few,
 /// `t` any text.
-type Heading<'h> = (&'h str, &'static str);
+pub(super) type Heading<'h> = (&'h str, &'static str);
 
 fn grid(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, rows: impl Iterator<Item = Value>) -> Grid {
+    grid_of(id, title, columns, detail, rows.map(|row| written(&row)))
+}
+
+/// The same of rows that are written already.
+fn grid_of(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, rows: impl Iterator<Item = String>) -> Grid {
     let mut head = head(id, title, columns, detail, None);
     head.truncate(head.len() - 1);
     let (mut json, mut count) = (head + ",\"rows\":[", 0);
     for row in rows {
-        let _ = write!(json, "{}{row}", if count > 0 { "," } else { "" });
+        json.push_str(if count > 0 { "," } else { "" });
+        json.push_str(&row);
         count += 1;
     }
     Grid { id: id.to_owned(), count, json: json + "]}" }
 }
 
+pub(super) fn written(row: &Value) -> String {
+    serde_json::to_string(row).unwrap_or_default()
+}
+
 /// What a table is, without its rows.
-fn head(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>) -> String {
+pub(super) fn head(id: &str, title: &str, columns: &[Heading<'_>], detail: &str, sort: Option<usize>) -> String {
     let columns: Vec<Value> = columns.iter().map(|(title, kind)| json!([visible(title), kind])).collect();
     json!({"id": id, "title": title, "columns": columns, "detail": detail, "sort": sort}).to_string()
 }
@@ -61,7 +53,7 @@ fn shown(text: &str) -> Value {
     visible(text).into_owned().into()
 }
 
-fn option(text: Option<&str>) -> Value {
+pub(super) fn option(text: Option<&str>) -> Value {
     text.map_or(Value::Null, shown)
 }
 
@@ -137,7 +129,7 @@ pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
     let head = [(lang.say("Source"), "c"), (lang.say("File"), "t"), (lang.say("Status"), "s"), (lang.say("Size"), "n")];
     let tail = [(lang.say("Foots"), "s"), (lang.say("Reason"), "t")];
     let columns: Vec<Heading<'_>> = head.into_iter().chain(counts).chain(tail).collect();
-    let rows = outcome.sources.iter().map(|f| {
+    let row = |f: &SourceOutcome| {
         let ignored: usize = f.ignored.values().sum();
         let rules: Vec<String> = f.ignored.iter().map(|(rule, n)| format!("{n} {rule}")).collect();
         let more = json!([
@@ -163,8 +155,9 @@ pub(super) fn sources(outcome: &Outcome, lang: Lang) -> Grid {
             option(f.reason.as_deref()),
             more
         ])
-    });
-    grid("g-files", lang.say("Files"), &columns, "plain", rows)
+    };
+    let rows: Vec<String> = outcome.sources.par_iter().map(|source| written(&row(source))).collect();
+    grid_of("g-files", lang.say("Files"), &columns, "plain", rows.into_iter())
 }
 
 /// Everything found.
@@ -225,79 +218,8 @@ pub(super) fn changes(outcome: &Outcome, lang: Lang) -> Grid {
     grid("g-changes", lang.say("Changes of this run"), &columns, "change", rows)
 }
 
-fn visibly(columns: &BTreeMap<String, Option<String>>) -> Value {
+pub(super) fn visibly(columns: &BTreeMap<String, Option<String>>) -> Value {
     Value::Object(columns.iter().map(|(name, value)| (visible(name).into_owned(), option(value.as_deref()))).collect())
-}
-
-/// The rows of every table, as many as the page holds.
-pub(super) fn rows(store: &mut Store, outcome: &Outcome, files: &mut Files) -> Result<Vec<Rows>> {
-    let mut left = ROWS;
-    let mut found = Vec::new();
-    for (n, table) in rows::tables(store, outcome)?.iter().enumerate() {
-        let (mut script, mut count, mut placed, mut derived) = (String::from("["), 0, 0, 0);
-        let all = rows::each(store, outcome, table, left, |row| {
-            let Some(last) = row.changes.last() else { return Ok(()) };
-            let mut cells: Vec<Value> = row.cells.iter().map(|c| option(c.as_deref())).collect();
-            let own = file(last, files);
-            placed += usize::from(own.is_some());
-            derived += usize::from(last.derived.is_some());
-            let mut more = json!([
-                own,
-                last.line,
-                last.column,
-                option(last.pointer.as_deref()),
-                last.run,
-                last.operation,
-                option(last.derived.as_deref())
-            ]);
-            if let (Value::Array(more), true) = (&mut more, row.changes.len() > 1) {
-                more.push(row.changes.iter().map(|c| history(c, files)).collect());
-            }
-            cells.push(more);
-            script.push_str(if count > 0 { ",\n" } else { "" });
-            script.push_str(&Value::Array(cells).to_string());
-            count += 1;
-            Ok(())
-        })?;
-        script.push(']');
-        left = left.saturating_sub(count);
-        let of = if all { None } else { Some(store.imported_count(&outcome.run.job, outcome.run.id.unwrap_or_default(), &table.name)?) };
-        found.push(Rows { grid: row_grid(n, table, count), table: table.name.clone(), script, of, placed, derived });
-    }
-    Ok(found)
-}
-
-fn row_grid(n: usize, table: &RowTable, count: usize) -> Grid {
-    let kind = |holds: Holds| match holds {
-        Holds::Number => "n",
-        Holds::Moment => "d",
-        Holds::Text => "t",
-    };
-    let columns: Vec<Heading<'_>> = table.columns.iter().map(|(name, holds)| (name.as_str(), kind(*holds))).collect();
-    let by_time = table.columns.iter().position(|(_, holds)| *holds == Holds::Moment);
-    let id = format!("g-rows-{n}");
-    let head = head(&id, &visible(&table.name), &columns, "row", by_time);
-    let json = format!("{},\"from\":\"rows-{n}\"}}", head.trim_end_matches('}'));
-    Grid { id, count, json }
-}
-
-fn file(change: &Logged, files: &mut Files) -> Option<usize> {
-    Some(files.number(change.path.as_deref()?, change.sha256.as_deref().unwrap_or_default()))
-}
-
-fn history(change: &Logged, files: &mut Files) -> Value {
-    let side = |text: &Option<String>| text.as_deref().map_or(Value::Null, |t| visibly(&members(t)));
-    let place = file(change, files);
-    json!([
-        change.run,
-        change.operation,
-        side(&change.before),
-        side(&change.after),
-        place,
-        change.line,
-        change.column,
-        option(change.pointer.as_deref())
-    ])
 }
 
 /// The comparisons that are no exact match, the gravest first.

@@ -9,18 +9,21 @@ use std::collections::HashMap;
 /// Files by number: path and hash.
 #[derive(Default)]
 pub(super) struct Files {
-    known: HashMap<(String, String), usize>,
+    known: HashMap<String, Vec<usize>>,
     list: Vec<(String, String)>,
 }
 
 impl Files {
     /// The number of a file.
     pub(super) fn number(&mut self, path: &str, sha256: &str) -> usize {
-        let key = (path.to_owned(), sha256.to_owned());
-        *self.known.entry(key).or_insert_with_key(|key| {
-            self.list.push(key.clone());
-            self.list.len() - 1
-        })
+        let known = self.known.get(path).and_then(|of| of.iter().find(|n| self.list[**n].1 == sha256));
+        if let Some(known) = known {
+            return *known;
+        }
+        self.list.push((path.to_owned(), sha256.to_owned()));
+        let number = self.list.len() - 1;
+        self.known.entry(path.to_owned()).or_default().push(number);
+        number
     }
 
     /// All of them, and the lines that are quoted of those which are as they were read.

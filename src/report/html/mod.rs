@@ -9,6 +9,7 @@ mod files;
 mod parts;
 mod safety;
 mod sample;
+mod table_rows;
 
 pub(super) use escape::visible;
 pub(super) use sample::{place, source, values};
@@ -17,11 +18,12 @@ use super::Outcome;
 use super::form::Lang;
 use crate::error::Result;
 use crate::store::Store;
-use data::{Grid, Rows};
+use data::Grid;
 use escape::{escaped, in_script};
 use files::{Files, Hashes};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use table_rows::Rows;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -30,14 +32,14 @@ const SCRIPT: &str = include_str!("page.js");
 /// A page that is rendered: its parts, by the places that they fill; what is large comes in pieces.
 pub(super) struct Page(Vec<(&'static str, String)>);
 
-/// Renders an outcome, with the rows that the database holds of it. `digest` is that of the report.json that is signed.
-pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, digest: &str) -> Result<Page> {
+/// Renders an outcome, with the rows that the database holds of it. `digest` waits for that of the report.json that is signed.
+pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, digest: impl FnOnce() -> Result<String>) -> Result<Page> {
     let (mut files, hashes) = (Files::default(), Hashes::new(outcome));
     let checks = data::checks(outcome, lang, &mut files, &hashes);
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
-    let rows = store.map_or_else(|| Ok(Vec::new()), |store| data::rows(store, outcome, &mut files))?;
-    let sections = parts::all(outcome, lang, &rows, digest);
+    let rows = store.map_or_else(|| Ok(Vec::new()), |store| table_rows::rows(store, outcome, &mut files))?;
+    let sections = parts::all(outcome, lang, &rows, &digest()?);
     let mut links = String::new();
     for section in &sections {
         let _ = write!(links, "<li><a href=\"#{}\">{}</a></li>", section.id, escaped(&section.title));
@@ -112,7 +114,7 @@ mod tests {
     fn every_place_of_the_page_is_filled() {
         let names: Vec<&str> = PAGE.split("{{").skip(1).map(|p| p.split("}}").next().unwrap()).collect();
         let mut page = Vec::new();
-        html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, "").unwrap().write(&mut page).unwrap();
+        html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, || Ok(String::new())).unwrap().write(&mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
         assert!(names.len() > 10 && page.contains("a{{b}}") && names.iter().all(|n| !page.contains(&format!("{{{{{n}}}}}"))));
     }
