@@ -1,7 +1,7 @@
 //! Rows that are read by one thread and looked at by another: while the database gives the next ones, the last are worked on.
 
 use crate::error::{Result, Stop};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 /// How many rows are handed over at once. Where there are fewer there is no other thread.
 const BATCH: usize = 1024;
@@ -9,7 +9,7 @@ const BATCH: usize = 1024;
 /// What is given to `read`'s argument, in order, to `each`. After an error of `each` nothing more is read.
 pub(super) fn beside<T: Send>(
     read: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<()>,
-    mut each: impl FnMut(T) -> Result<()> + Send,
+    mut each: impl FnMut(&T) -> Result<()> + Send,
 ) -> Result<()> {
     std::thread::scope(|scope| {
         let mut batch: Vec<T> = Vec::new();
@@ -22,21 +22,36 @@ pub(super) fn beside<T: Send>(
             }
             if let Some(each) = each.take() {
                 let (send, receive) = sync_channel::<Vec<T>>(2);
-                let working = scope.spawn(move || receive.into_iter().flatten().try_for_each(each));
-                other = Some((send, working));
+                let (give_back, back) = channel();
+                let working = scope.spawn(move || {
+                    receive.into_iter().try_for_each(|batch| {
+                        batch.iter().try_for_each(&mut *each)?;
+                        let _ = give_back.send(batch);
+                        Ok(())
+                    })
+                });
+                other = Some((send, back, working));
             }
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            let taken = other.as_ref().is_none_or(|(send, _)| send.send(full).is_ok());
-            if taken { Ok(()) } else { Err(Stop::database("the rows are not wanted any more", "")) }
+            let Some((send, back, _)) = &other else { return Ok(()) };
+            // What one thread made, that thread takes apart: the memory stays with it.
+            let next = back.try_iter().last().map_or_else(
+                || Vec::with_capacity(BATCH),
+                |mut old| {
+                    old.clear();
+                    old
+                },
+            );
+            let full = std::mem::replace(&mut batch, next);
+            if send.send(full).is_ok() { Ok(()) } else { Err(Stop::database("the rows are not wanted any more", "")) }
         });
         match (other, each) {
-            (Some((send, working)), _) => {
+            (Some((send, _back, working)), _) => {
                 let rest = read.is_ok().then(|| send.send(batch));
                 drop((rest, send));
                 let worked = working.join().unwrap_or_else(|why| std::panic::resume_unwind(why));
                 worked.and(read)
             }
-            (None, Some(each)) => read.and_then(|()| batch.into_iter().try_for_each(each)),
+            (None, Some(each)) => read.and_then(|()| batch.iter().try_for_each(each)),
             (None, None) => read,
         }
     })
@@ -56,8 +71,8 @@ mod tests {
                 (0..rows).try_for_each(|n| if n == unread { stop(n) } else { give(n) })
             };
             let done = beside(read, |n| {
-                seen.push(n);
-                if n == wrong { stop(n) } else { Ok(()) }
+                seen.push(*n);
+                if *n == wrong { stop(*n) } else { Ok(()) }
             });
             let first = wrong.min(unread);
             // What was read before the reading stopped may not be looked at any more, but nothing is left out or comes twice.

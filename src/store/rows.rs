@@ -127,11 +127,11 @@ impl Store {
     }
 
     /// Reads whole columns of a table.
-    pub fn column_texts(&mut self, table: &str, columns: &[&str], mut each: impl FnMut(&Line) -> Result<()> + Send) -> Result<()> {
+    pub fn column_texts(&mut self, table: &str, columns: &[&str], each: impl FnMut(&Line) -> Result<()> + Send) -> Result<()> {
         let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
         let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
         let from = format!("FROM {}", quote(table));
-        beside(|give| self.give_column_texts(&quoted, &from, give), |line| each(&line))
+        beside(|give| self.give_column_texts(&quoted, &from, give), each)
     }
 
     fn give_column_texts(&mut self, quoted: &[&str], from: &str, each: &mut dyn FnMut(Line) -> Result<()>) -> Result<()> {
