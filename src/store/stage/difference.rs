@@ -98,7 +98,8 @@ impl Stage<'_> {
     /// Takes everything out of the blocks; what was staged before is forgotten.
     pub fn unpack(&mut self, store: &mut Store, run: &Run<'_>) -> Result<()> {
         self.indexed.set(false);
-        if self.is_packed() && !run.dry { store.unpack(&self.table.name, run.id) } else { Ok(()) }
+        let packed = !std::mem::take(&mut self.blocks).is_empty();
+        if packed && !run.dry { store.unpack(&self.table.name, run.id) } else { Ok(()) }
     }
 }
 

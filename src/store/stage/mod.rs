@@ -114,7 +114,9 @@ impl<'t> Stage<'t> {
 
     /// Writes rows into the stage; gives how many.
     pub fn write(&self, store: &mut Store, rows: impl Iterator<Item = Result<Row>>, run: &Run<'_>) -> Result<usize> {
-        store.keep_pages(pages::WRITING)?;
+        if !self.is_packed() {
+            store.keep_pages(pages::WRITING)?;
+        }
         let own = OWN.map(|(name, number)| format!("{name} {}", if number { "BIGINT" } else { "TEXT" })).join(", ");
         let values: String = (0..self.used.len()).map(|i| format!(", v{i} TEXT")).collect();
         store.execute(&format!("CREATE TEMP TABLE tieout_stage ({own}{values}, act TEXT, before TEXT, row_before TEXT)"))?;
