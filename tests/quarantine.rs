@@ -212,7 +212,7 @@ on_both! {
         env.database.execute("INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ('', 'own_tables_1', '', 'applied', NULL, '2026-01-01')");
         run(env, &["run", "bank"], 0);
         assert_eq!(env.database.value("SELECT count(*) FROM tieout_reject WHERE raw IS NOT NULL"), "2");
-        env.database.execute("INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ('', 'own_tables_9', '', 'applied', NULL, '2026-01-01')");
+        env.database.execute("INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ('', 'own_tables_99', '', 'applied', NULL, '2026-01-01')");
         let outcome = run(env, &["run", "bank"], 4);
         assert!(finding(&outcome, "database")["message"].as_str().unwrap().contains("later version"));
     }
