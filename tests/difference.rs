@@ -52,6 +52,18 @@ on_both! {
         assert_eq!(env.database.value("SELECT note FROM reading WHERE meter = 'm0003' AND day = '2025-01-01'"), "read by hand");
     }
 
+    fn where_every_line_differs_nothing_is_said_twice(env) {
+        prepare(env, false);
+        run(env, 0);
+        env.database.execute("DROP INDEX one");
+        // Each row is paid for otherwise; one stands under another day, and its old one says the same but for that.
+        let paid = |line: String| if line.contains(",true,") { line.replace(",true,", ",false,") } else { line.replace(",false,", ",true,") };
+        files(env, |n| if n == 5000 { line(n).replace("2025-09-17", "2025-09-27") } else { paid(line(n)) });
+        let outcome = run(env, 0);
+        let shifted = outcome["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "wrong-period").count();
+        assert_eq!((shifted, &outcome["tables"]["reading"]["updated"]), (1, &(ROWS - 1).into()));
+    }
+
     fn a_row_of_the_apps_own_stays_and_does_no_harm(env) {
         prepare(env, false);
         run(env, 0);

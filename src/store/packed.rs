@@ -3,6 +3,7 @@
 
 use super::lines::{self, Lines, PackedRow};
 use super::shape::ShapeColumn;
+use crate::digest::hex;
 use crate::error::{Result, Stop};
 use crate::table::{Column, Kind, Role, Table};
 use flate2::Compression;
@@ -160,10 +161,4 @@ impl Packing {
         self.lines.clear();
         (std::mem::take(&mut self.rows), hex(&packed))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    digits.map(char::from).collect()
 }

@@ -41,7 +41,7 @@ impl Stage<'_> {
     }
 
     /// Compares rows with the blocks. `None` where that does not say enough: the blocks are of another job or of other columns, a
-    /// row stands in the files twice, or too much is different. `each` sees the rows that are alike.
+    /// row stands in the files twice, or nothing is alike or too much different. `each` sees the rows that are alike.
     pub fn differences<I: Iterator<Item = Result<Row>>>(
         &self,
         store: &mut Store,
@@ -79,7 +79,7 @@ impl Stage<'_> {
                 Ok(())
             })?;
         }
-        if twice {
+        if twice || found.alike.rows == 0 {
             return Ok(None);
         }
         found.rows.extend(found.waiting.into_values());
