@@ -74,7 +74,7 @@ fn write(args: &ReportArgs, global: &Global, outcome: &Outcome, store: &mut Stor
     let folder = report::claim_folder(global.report.as_deref(), &outcome.run.job, outcome.run.id.unwrap_or_default())?;
     // One state of the database, whoever works on it meanwhile.
     store.begin_snapshot()?;
-    let written = report::write(&folder, outcome, Some(store), &args.renderings.form());
+    let written = report::write(&folder, outcome, Some(store), None, &args.renderings.form());
     store.rollback();
     written.map(|()| report::report_file(&folder).display().to_string())
 }

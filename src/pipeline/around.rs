@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::evidence::{Check, Finding, Severity, Subject};
 use crate::job::BackupWhen;
 use crate::migrate::{self, Step};
-use crate::report::{BackupOutcome, Outcome, RunStatus};
+use crate::report::{BackupOutcome, Outcome, PageRows, RunStatus};
 use crate::store::{Store, Target};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub(super) fn guarded(
     }
     if end == End::Committed && whole && outcome.run.status == RunStatus::Committed {
         store.forget_pages()?;
-        around.look_again(outcome);
+        around.look_again(store, outcome);
         record_again(outcome, store);
     }
     Ok(())
@@ -86,11 +86,21 @@ enum Ready {
     No,
 }
 
+/// What the second look found.
+struct Again {
+    /// How many checks were asked.
+    asked: usize,
+    /// The first that says otherwise than before.
+    different: Option<String>,
+    /// The digest of what the user's tables hold, where it is needed.
+    state_sha256: Option<String>,
+}
+
 struct Around<'a> {
     request: &'a Request<'a>,
     archive: Archive<'a>,
     steps: &'a [Step],
-    stop: &'a dyn Fn() -> bool,
+    stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Around<'_> {
@@ -189,12 +199,22 @@ impl Around<'_> {
         Ok((outcome.run.status != RunStatus::Failed).then_some(digest))
     }
 
-    /// Asks every declared check once more, when all is committed, over a connection of its own.
-    fn look_again(&self, outcome: &mut Outcome) {
+    /// Asks every declared check once more, when all is committed, over a connection of its own; over `store` the report's rows are
+    /// read meanwhile.
+    fn look_again(&self, store: &mut Store, outcome: &mut Outcome) {
         self.request.progress.phase("looking again", 0);
-        match self.again(outcome) {
-            Ok(None) => {}
-            Ok(Some(different)) => {
+        let seen: &Outcome = outcome;
+        let (again, rows) = std::thread::scope(|scope| {
+            let again = scope.spawn(|| self.again(seen));
+            // What cannot be read now is read, and said, when the report is written.
+            let rows = PageRows::read(store, seen).ok();
+            (again.join().unwrap_or_else(|why| std::panic::resume_unwind(why)), rows)
+        });
+        outcome.page_rows = rows;
+        match again {
+            Ok(Again { asked, different, state_sha256 }) => {
+                (outcome.looked_again, outcome.state_sha256) = (Some(asked), state_sha256);
+                let Some(different) = different else { return };
                 let message = format!("after the commit, over a new connection, the database says otherwise: {different}");
                 let hint = "somebody wrote at the same moment, or the disk is failing; `tieout reconcile` shows where it stands";
                 outcome.findings.push(Finding::new(Severity::Error, Subject::Database, "differs-after-commit", message, hint));
@@ -209,7 +229,7 @@ impl Around<'_> {
         }
     }
 
-    fn again(&self, outcome: &mut Outcome) -> Result<Option<String>> {
+    fn again(&self, outcome: &Outcome) -> Result<Again> {
         let mut store = Store::read(&self.request.target)?;
         store.begin_snapshot()?;
         let (calculations, _) = calculations(self.archive);
@@ -222,12 +242,10 @@ impl Around<'_> {
         let again: Vec<&Check> = declared.iter().chain(&verified).collect();
         let other = again.iter().find(|c| before.get(&(c.name.as_str(), c.group.as_str())) != Some(&figures(c)));
         let different = other.map(|c| format!("{} {}: {}", c.name, c.group, c.actual.as_deref().unwrap_or("nothing")));
-        outcome.looked_again = Some(again.len());
-        if outcome.rehearsal.as_ref().is_some_and(|r| !r.way_back.lossless) && outcome.backup.is_some() {
-            // Only the backup leads back: whether anybody wrote since must be known then.
-            outcome.state_sha256 = Some(digest_of(&mut store)?);
-        }
-        Ok(different)
+        // Where only the backup leads back, it must be known whether anybody wrote since.
+        let by_backup = outcome.rehearsal.as_ref().is_some_and(|r| !r.way_back.lossless) && outcome.backup.is_some();
+        let state_sha256 = if by_backup { Some(digest_of(&mut store)?) } else { None };
+        Ok(Again { asked: again.len(), different, state_sha256 })
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn roll_back(request: &Rollback<'_>, mut store: Store, lock: Lock, pa
         Err(stop) => outcome.stop(&stop),
     }
     outcome.run.finished_at = now();
-    if let Err(stop) = report::write(&folder, &outcome, Store::read(&request.target).ok().as_mut(), &Form::default()) {
+    if let Err(stop) = report::write(&folder, &outcome, Store::read(&request.target).ok().as_mut(), None, &Form::default()) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

@@ -62,7 +62,7 @@ pub(super) fn after(request: &Request<'_>, outcome: &mut Outcome, folder: Option
         record_again(outcome, store);
     }
     if let Some(folder) = folder.filter(|_| outcome.report.is_some())
-        && let Err(stop) = report::write(folder, outcome, store, &request.form)
+        && let Err(stop) = report::write(folder, outcome, store, None, &request.form)
     {
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

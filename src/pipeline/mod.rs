@@ -37,7 +37,7 @@ use crate::report::{self, Form, Outcome, RunStatus, now};
 use crate::store::{Lock, Store, Target};
 pub use around::Guard;
 pub use migrate::Way;
-pub use plan::Plan;
+pub use plan::{Plan, make_plan};
 use record::{record, record_again, record_failure, record_files};
 pub use sources::root;
 use std::path::PathBuf;
@@ -139,12 +139,7 @@ impl Request<'_> {
 
 /// Runs. Whatever happens is in the outcome.
 pub fn execute(request: &Request<'_>) -> Outcome {
-    let job = request.job;
-    let mut outcome = Outcome::begin(job.name.clone(), request.command.word());
-    outcome.run.database = request.target.to_string();
-    outcome.run.root = request.root.display().to_string();
-    outcome.run.job_sha256.clone_from(&job.sha256);
-    outcome.run.currency.clone_from(&job.currency);
+    let mut outcome = begun(request, request.command.word());
     outcome.account.parameters = sources::parameters(request);
     if let Err(stop) = attempt(request, &mut outcome) {
         outcome.stop(&stop);
@@ -155,6 +150,15 @@ pub fn execute(request: &Request<'_>) -> Outcome {
         }
     }
     request.progress.done();
+    outcome
+}
+
+fn begun(request: &Request<'_>, command: &str) -> Outcome {
+    let mut outcome = Outcome::begin(request.job.name.clone(), command);
+    outcome.run.database = request.target.to_string();
+    outcome.run.root = request.root.display().to_string();
+    outcome.run.job_sha256.clone_from(&request.job.sha256);
+    outcome.run.currency.clone_from(&request.job.currency);
     outcome
 }
 
@@ -207,7 +211,8 @@ fn attempt(request: &Request<'_>, outcome: &mut Outcome) -> Result<()> {
         sources::nothing_written(outcome);
         record_failure(outcome, &mut store);
     }
-    if let Err(stop) = report::write(&folder, outcome, Some(&mut store), &request.form) {
+    let rows = outcome.page_rows.take();
+    if let Err(stop) = report::write(&folder, outcome, Some(&mut store), rows, &request.form) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }
@@ -268,31 +273,6 @@ fn run(request: &Request<'_>, archive: Archive<'_>, store: &mut Store, outcome: 
         Command::Reconcile => compare(request, archive, store, outcome),
         _ => around::guarded(request, archive, store, outcome, steps, request.command == Command::Run),
     }
-}
-
-/// What a run would do, found on a copy of the database; and the plan, where it would go through. Nothing is written but that.
-pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
-    let mut outcome = Outcome::begin(request.job.name.clone(), Command::Plan.word());
-    outcome.run.database = request.target.to_string();
-    outcome.run.root = request.root.display().to_string();
-    outcome.run.job_sha256.clone_from(&request.job.sha256);
-    outcome.run.currency.clone_from(&request.job.currency);
-    let plan = match plan::of_run(request, &mut outcome) {
-        Ok(plan) => plan,
-        Err(stop) => {
-            outcome.stop(&request.check_interrupt().err().unwrap_or(stop));
-            None
-        }
-    };
-    match &plan {
-        Some(_) => outcome.run.status = RunStatus::Planned,
-        None => sources::nothing_written(&mut outcome),
-    }
-    // What the copy was sealed with is gone with it.
-    (outcome.run.id, outcome.run.previous, outcome.run.digest) = (None, None, None);
-    outcome.run.finished_at = now();
-    request.progress.done();
-    (outcome, plan)
 }
 
 /// Reads the files; when they are sound, what is to be done with them is `go_on`'s.

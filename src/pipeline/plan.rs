@@ -1,11 +1,12 @@
 //! Plans: what a rehearsal on a copy showed, and the hashes under which it holds. A run that applies one is held to them.
 
-use super::Request;
 use super::around::{Guard, planned};
+use super::sources::nothing_written;
+use super::{Command, Request};
 use crate::discover::SourceFile;
 use crate::error::{Result, Stop, io_words};
 use crate::migrate::Step;
-use crate::report::{Outcome, now, put_in_place};
+use crate::report::{Outcome, RunStatus, now, put_in_place};
 use crate::store::{Fingerprint, Scope, Store, Target};
 use serde::{Deserialize, Serialize};
 use std::fs::Permissions;
@@ -97,8 +98,29 @@ fn changed(what: &str, before: &[(String, String)], now: &[(String, String)]) ->
     gone.chain(new).chain(other).collect()
 }
 
+/// What a run would do, found on a copy of the database; and the plan, where it would go through. Nothing is written but that.
+pub fn make_plan(request: &Request<'_>) -> (Outcome, Option<Plan>) {
+    let mut outcome = super::begun(request, Command::Plan.word());
+    let plan = match of_run(request, &mut outcome) {
+        Ok(plan) => plan,
+        Err(stop) => {
+            outcome.stop(&request.check_interrupt().err().unwrap_or(stop));
+            None
+        }
+    };
+    match &plan {
+        Some(_) => outcome.run.status = RunStatus::Planned,
+        None => nothing_written(&mut outcome),
+    }
+    // What the copy was sealed with is gone with it.
+    (outcome.run.id, outcome.run.previous, outcome.run.digest) = (None, None, None);
+    outcome.run.finished_at = now();
+    request.progress.done();
+    (outcome, plan)
+}
+
 /// Plans a run: everything but the database itself is the real thing.
-pub(super) fn of_run(request: &Request<'_>, outcome: &mut Outcome) -> Result<Option<Plan>> {
+fn of_run(request: &Request<'_>, outcome: &mut Outcome) -> Result<Option<Plan>> {
     let (files, findings) = super::look_for_files(request)?;
     outcome.findings.extend(findings);
     if let Target::Sqlite(path) = &request.target

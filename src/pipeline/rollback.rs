@@ -81,7 +81,7 @@ pub fn roll_back(request: &Rollback<'_>) -> Result<Outcome> {
         outcome.tables.clear();
         record_failure(&mut outcome, &mut store);
     }
-    if let Err(stop) = report::write(&folder, &outcome, Some(&mut store), &Form::default()) {
+    if let Err(stop) = report::write(&folder, &outcome, Some(&mut store), None, &Form::default()) {
         outcome.report = None;
         outcome.findings.push(Finding { severity: Severity::Warning, ..stop.finding() });
     }

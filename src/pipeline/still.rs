@@ -8,7 +8,7 @@ use crate::discover::SourceFile;
 use crate::error::Result;
 use crate::evidence::{Finding, Severity, Subject};
 use crate::migrate::Step;
-use crate::report::{Outcome, RunStatus, State, now};
+use crate::report::{Outcome, PageRows, RunStatus, State, now};
 use crate::store::{Content, Store};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,9 +58,16 @@ pub(super) fn stands(
     }
     store.begin()?;
     let kept = (last.checks.len(), last.counted());
-    let result = same(store, &state, last.run.id.unwrap_or_default(), kept).and_then(|same| {
+    let (same, rows) = std::thread::scope(|scope| {
+        // Most often it is. Where the rows cannot be read beside it, that is done, and said, when the report is written.
+        let rows = scope.spawn(|| Store::read(&request.target).and_then(|mut store| PageRows::read(&mut store, outcome)).ok());
+        let same = same(store, &state, last.run.id.unwrap_or_default(), kept);
+        (same, rows.join().ok().flatten())
+    });
+    let result = same.and_then(|same| {
         if same {
             take_over(outcome, last, state);
+            outcome.page_rows = rows;
             record_files(outcome, store)?;
             request.check_interrupt()?;
             outcome.run.finished_at = now();

@@ -36,6 +36,7 @@ pub use csv::inert;
 pub use form::{Form, Format, Lang};
 pub use gather::{gather, rolled_back};
 pub use hooks::{HookOutcome, HookOutput, HookStatus};
+pub use html::PageRows;
 pub use junit::junit;
 pub use metrics::metrics;
 pub use rehearsal::{BackupOutcome, Rehearsal, Sample, TableChange, WayBack};
@@ -96,6 +97,9 @@ pub struct Outcome {
     /// What that run found.
     #[serde(skip)]
     pub past: Option<Past>,
+    /// The rows that the page shows, where they were read ahead.
+    #[serde(skip)]
+    pub page_rows: Option<PageRows>,
     /// The programs of the job that were run before and after.
     #[serde(default)]
     pub hooks: Vec<HookOutcome>,
@@ -229,6 +233,7 @@ impl Outcome {
             unlisted: BTreeMap::new(),
             since_last: None,
             past: None,
+            page_rows: None,
             hooks: Vec::new(),
             caches: Vec::new(),
             assumptions: Vec::new(),

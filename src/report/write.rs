@@ -3,7 +3,7 @@
 
 use super::csv::CsvFolder;
 use super::form::{Form, Format};
-use super::html::html;
+use super::html::{PageRows, html};
 use super::markdown::markdown;
 use super::xlsx::Book;
 use super::{Outcome, Style, sheets, text};
@@ -50,8 +50,8 @@ pub fn report_file(folder: &Path) -> PathBuf {
     folder.join("index.html")
 }
 
-/// Writes the reports into a folder; with the rows that the database holds, where it can be asked.
-pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, form: &Form) -> Result<()> {
+/// Writes the reports into a folder; with the rows that the database holds, where it can be asked, or that were read of it already.
+pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, rows: Option<PageRows>, form: &Form) -> Result<()> {
     let begun = |name: &str, fill: &mut dyn FnMut(File) -> std::io::Result<()>| {
         let path = folder.join(name);
         File::create(&path).and_then(fill).map_err(|e| {
@@ -76,7 +76,12 @@ pub fn write(folder: &Path, outcome: &Outcome, mut store: Option<&mut Store>, fo
             Ok(digest)
         });
         let words = scope.spawn(|| put("report.txt", &text(outcome, Style::plain())));
-        let page = html(outcome, store.as_deref_mut(), form.lang, || joined(digest))?;
+        let rows = match (rows, store.as_deref_mut()) {
+            (Some(rows), _) => rows,
+            (None, Some(store)) => PageRows::read(store, outcome)?,
+            (None, None) => PageRows::default(),
+        };
+        let page = html(outcome, rows, form.lang, || joined(digest))?;
         begun("index.html", &mut |file| page.write(&mut BufWriter::new(file)))?;
         joined(words)
     })?;

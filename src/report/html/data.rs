@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A table of the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grid {
     /// The element that it is built in.
     pub(super) id: String,

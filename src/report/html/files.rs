@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Files by number: path and hash.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Files {
     known: HashMap<String, Vec<usize>>,
     list: Vec<(String, String)>,

@@ -13,14 +13,14 @@ mod table_rows;
 
 pub(super) use escape::visible;
 pub(super) use sample::{place, source, values};
+pub use table_rows::PageRows;
 
 use super::Outcome;
 use super::form::Lang;
 use crate::error::Result;
-use crate::store::Store;
 use data::Grid;
 use escape::{escaped, in_script};
-use files::{Files, Hashes};
+use files::Hashes;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use table_rows::Rows;
@@ -33,12 +33,11 @@ const SCRIPT: &str = include_str!("page.js");
 pub(super) struct Page(Vec<(&'static str, String)>);
 
 /// Renders an outcome, with the rows that the database holds of it. `digest` waits for that of the report.json that is signed.
-pub(super) fn html(outcome: &Outcome, store: Option<&mut Store>, lang: Lang, digest: impl FnOnce() -> Result<String>) -> Result<Page> {
-    let (mut files, hashes) = (Files::default(), Hashes::new(outcome));
+pub(super) fn html(outcome: &Outcome, rows: PageRows, lang: Lang, digest: impl FnOnce() -> Result<String>) -> Result<Page> {
+    let (PageRows { tables: rows, mut files }, hashes) = (rows, Hashes::new(outcome));
     let checks = data::checks(outcome, lang, &mut files, &hashes);
     let fixed = [data::sources(outcome, lang), data::findings(outcome, lang), data::superseded(outcome, lang)];
     let more = [data::rejects(outcome, lang), data::changes(outcome, lang)];
-    let rows = store.map_or_else(|| Ok(Vec::new()), |store| table_rows::rows(store, outcome, &mut files))?;
     let sections = parts::all(outcome, lang, &rows, &digest()?);
     let mut links = String::new();
     for section in &sections {
@@ -114,7 +113,10 @@ mod tests {
     fn every_place_of_the_page_is_filled() {
         let names: Vec<&str> = PAGE.split("{{").skip(1).map(|p| p.split("}}").next().unwrap()).collect();
         let mut page = Vec::new();
-        html(&Outcome::begin("a{{b}}".into(), "run"), None, Lang::Sv, || Ok(String::new())).unwrap().write(&mut page).unwrap();
+        html(&Outcome::begin("a{{b}}".into(), "run"), PageRows::default(), Lang::Sv, || Ok(String::new()))
+            .unwrap()
+            .write(&mut page)
+            .unwrap();
         let page = String::from_utf8(page).unwrap();
         assert!(names.len() > 10 && page.contains("a{{b}}") && names.iter().all(|n| !page.contains(&format!("{{{{{n}}}}}"))));
     }

@@ -13,7 +13,16 @@ use serde_json::{Value, json};
 /// How many rows of all tables together the page holds.
 const ROWS: usize = 100_000;
 
+/// The rows of every table as the page has them. They may be read while other work is done, over another connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageRows {
+    pub(super) tables: Vec<Rows>,
+    /// The files that they name.
+    pub(super) files: Files,
+}
+
 /// The rows of a table, in a script of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) grid: Grid,
     pub(super) table: String,
@@ -25,24 +34,31 @@ pub(super) struct Rows {
     pub(super) derived: usize,
 }
 
-/// The rows of every table, as many as the page holds.
-pub(super) fn rows(store: &mut Store, outcome: &Outcome, files: &mut Files) -> Result<Vec<Rows>> {
-    let mut left = ROWS;
-    let mut found = Vec::new();
-    for (n, table) in rows::tables(store, outcome)?.iter().enumerate() {
-        let mut page = Script { table, text: String::from("["), count: 0, placed: 0, derived: 0, waiting: Vec::new() };
-        let all = rows::recorded(store, outcome, table, left, |row| {
-            page.take(row, files);
-            Ok(())
-        })?;
-        page.write();
-        page.text.push(']');
-        left = left.saturating_sub(page.count);
-        let of = if all { None } else { Some(store.imported_count(&outcome.run.job, outcome.run.id.unwrap_or_default(), &table.name)?) };
-        let Script { text: script, count, placed, derived, .. } = page;
-        found.push(Rows { grid: row_grid(n, table, count), table: table.name.clone(), script, of, placed, derived });
+impl PageRows {
+    /// Reads the rows as the outcome's job left them, as many as the page holds.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn read(store: &mut Store, outcome: &Outcome) -> Result<PageRows> {
+        let mut found = PageRows::default();
+        let (tables, files) = (&mut found.tables, &mut found.files);
+        let mut left = ROWS;
+        for (n, table) in rows::tables(store, outcome)?.iter().enumerate() {
+            let mut page = Script { table, text: String::from("["), count: 0, placed: 0, derived: 0, waiting: Vec::new() };
+            let all = rows::recorded(store, outcome, table, left, |row| {
+                page.take(row, files);
+                Ok(())
+            })?;
+            page.write();
+            page.text.push(']');
+            left = left.saturating_sub(page.count);
+            let of =
+                if all { None } else { Some(store.imported_count(&outcome.run.job, outcome.run.id.unwrap_or_default(), &table.name)?) };
+            let Script { text: script, count, placed, derived, .. } = page;
+            tables.push(Rows { grid: row_grid(n, table, count), table: table.name.clone(), script, of, placed, derived });
+        }
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// How many rows are made ready at once, on all cores.
