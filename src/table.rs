@@ -159,6 +159,11 @@ impl Line {
         Line { text: String::with_capacity(16 * columns), ends: Vec::with_capacity(columns) }
     }
 
+    /// How many bytes its texts have.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// The text of a column; `None` for NULL.
     pub fn get(&self, column: usize) -> Option<&str> {
         let (end, there) = *self.ends.get(column)?;

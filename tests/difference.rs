@@ -2,7 +2,7 @@
 //! must be found all the same, and said as it always is.
 
 use crate::packed::{ROWS, files, line, packed, prepare, run};
-use crate::support::{TestEnv, on_both};
+use crate::support::{TestEnv, database::Kind, on_both};
 
 /// The file with one line corrected.
 fn corrected(n: usize) -> String {
@@ -50,6 +50,55 @@ on_both! {
         assert_eq!((&outcome["tables"]["reading"]["updated"], &outcome["tables"]["reading"]["unchanged"]), (&1.into(), &(ROWS - 1).into()));
         assert_eq!(packed(env), ((ROWS - 1).to_string(), "2".into()));
         assert_eq!(env.database.value("SELECT note FROM reading WHERE meter = 'm0003' AND day = '2025-01-01'"), "read by hand");
+    }
+
+    fn a_row_whose_first_word_is_taken_out_of_the_log_is_named(env) {
+        prepare(env, false);
+        run(env, 0);
+        files(env, corrected);
+        run(env, 0);
+        let verify = || env.tieout(&["verify", "meters", "--database", &env.database.url(), "--json"]).json();
+        assert_eq!(verify()["holds"], true);
+        env.database.execute("DELETE FROM tieout_taken; DELETE FROM tieout_change WHERE operation = 'insert'");
+        let found = verify();
+        let message = found["findings"][0]["message"].as_str().unwrap();
+        assert!(message.contains("[\"m0001\",\"2025-09-17\"]") && message.contains("was changed by the row"), "{found}");
+    }
+
+    fn a_key_that_somebody_spelled_otherwise_is_found(env) {
+        if env.database.kind == Kind::Postgres {
+            return; // A day is a day there.
+        }
+        prepare(env, false);
+        run(env, 0);
+        env.database.execute("UPDATE reading SET day = '2025-01-01 00:00:00' WHERE meter = 'm0003' AND day = '2025-01-01'");
+        files(env, corrected);
+        let outcome = run(env, 1);
+        let gone = "m0003, 2025-01-01 was imported by run 1 and is no longer in the table";
+        assert!(outcome["findings"].as_array().unwrap().iter().any(|f| f["message"].as_str().unwrap().contains(gone)), "{outcome:#}");
+    }
+
+    fn a_long_text_or_a_list_is_no_obstacle(env) {
+        prepare(env, false);
+        let array = if env.database.kind == Kind::Postgres { "text[]" } else { "text" };
+        env.database.execute(&format!("ALTER TABLE reading ADD COLUMN tags {array}"));
+        // No text of a few thousand letters that cannot be packed goes into an index of PostgreSQL.
+        let long: String = (0u64..1000).map(|n| format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n * n))).collect();
+        let longer = |n: usize| format!("{},{{{}}}\n", line(n).trim_end(), if n == 7 { &long } else { "a" });
+        let tagged = |change: &dyn Fn(usize) -> String| {
+            files(env, change);
+            for file in ["0", "1"] {
+                let name = format!("meters/{file}.csv");
+                env.write(&name, env.read(&name).replacen("note\n", "note,tags\n", 1));
+            }
+        };
+        env.replace("meters/tieout.toml", "  { name = \"note\"", "  { name = \"tags\", type = \"text\" },\n  { name = \"note\"");
+        env.replace("meters/tieout.toml", "note = \"note\" }", "note = \"note\", tags = \"tags\" }");
+        tagged(&longer);
+        run(env, 0);
+        tagged(&|n| if n == 7 { String::new() } else { longer(n) });
+        let outcome = run(env, 0);
+        assert!(outcome["findings"].as_array().unwrap().iter().any(|f| f["code"] == "stale"), "{outcome:#}");
     }
 
     fn where_every_line_differs_nothing_is_said_twice(env) {

@@ -127,8 +127,7 @@ fn within(store: &mut Store, question: &Question<'_>) -> Result<Verified> {
     let chained = chain::check(store)?;
     let head = head(&chained.runs);
     let mut part = chain_part(&chained);
-    // A block that cannot be read is one thing to say beside others.
-    let (unmarked, notes) = (unlike(store).unwrap_or_else(|stop| vec![stop.finding()]), loose(store)?);
+    let (unmarked, notes) = (unlike(store)?, loose(store)?);
     part.failed += unmarked.len();
     part.notes.extend(notes);
     parts.push(part.ran());

@@ -95,6 +95,7 @@ pub struct Checks {
     kept: Vec<Check>,
     seen: Vec<(String, Status, usize)>,
     alike: Alike,
+    tolerated: BTreeMap<String, usize>,
     lines: String,
     count: usize,
     waiting: Vec<(usize, String)>,
@@ -114,12 +115,13 @@ impl Checks {
             return Ok(());
         }
         self.pack(&check)?;
+        let counts = if tolerated { &mut self.tolerated } else { &mut self.alike.counts };
+        match counts.get_mut(&check.name) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(check.name.clone(), 1)),
+        }
         if tolerated {
             self.alike.tolerated.insert((check.name, check.group));
-        } else if let Some(count) = self.alike.counts.get_mut(&check.name) {
-            *count += 1;
-        } else {
-            self.alike.counts.insert(check.name, 1);
         }
         Ok(())
     }
@@ -135,6 +137,7 @@ impl Checks {
         self.seen.extend(other.seen);
         self.alike.counts.extend(other.alike.counts);
         self.alike.tolerated.extend(other.alike.tolerated);
+        self.tolerated.extend(other.tolerated);
         Ok(())
     }
 
@@ -142,9 +145,7 @@ impl Checks {
     pub fn finish(mut self) -> io::Result<Kept> {
         self.close();
         self.pack_waiting()?;
-        let mut tolerated: BTreeMap<String, usize> = BTreeMap::new();
-        self.alike.tolerated.iter().for_each(|(name, _)| *tolerated.entry(name.clone()).or_default() += 1);
-        Ok(Kept { checks: self.kept, alike: self.alike, tolerated })
+        Ok(Kept { checks: self.kept, alike: self.alike, tolerated: self.tolerated })
     }
 
     /// The how many-th it is of its name and status.
@@ -251,6 +252,18 @@ mod tests {
         let Kept { checks, alike, tolerated } = checks.finish().unwrap();
         assert_eq!((checks.len(), alike.count(), tolerated), (KEPT + 9, 0, [("sums".to_owned(), 5)].into()));
         assert_eq!((packed(&alike).len(), alike.tolerated.len(), alike.is_empty()), (5, 5, true));
+    }
+
+    #[test]
+    fn of_two_that_have_one_name_none_is_lost() {
+        let mut checks = Checks::default();
+        for n in 0..KEPT + 4 {
+            let group = (n / 2).to_string();
+            checks
+                .push(Check { status: Status::WithinTolerance, ..Check::new("sums", group, Severity::Warning) }, true, |check| check)
+                .unwrap();
+        }
+        assert_eq!(checks.finish().unwrap().tolerated, [("sums".to_owned(), 4)].into());
     }
 
     #[test]

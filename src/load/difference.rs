@@ -60,7 +60,11 @@ impl Load<'_> {
         }
         let Some((staying, keys)) = self.staying(store)? else { return Ok(None) };
         let counted = alike.and(&self.stages.counted.take().unwrap_or_default());
-        let back = compared(store, self.table)?.without(&staying);
+        let (spelling, mut otherwise) = (store.spelling(self.table)?, false);
+        let back = compared(store, self.table, |column, text| otherwise |= !spelling.is_ours(column, text))?.without(&staying);
+        if otherwise {
+            return Ok(None);
+        }
         if counted != back {
             return Ok(None);
         }

@@ -164,13 +164,15 @@ impl Stages {
     }
 }
 
-/// Rows, sums and hash total of a whole table, over the columns that are compared.
-pub fn compared(store: &mut Store, table: &Table) -> Result<Totals> {
+/// Rows, sums and hash total of a whole table, over the columns that are compared. `key` sees every value of a key, as it stands there.
+pub fn compared(store: &mut Store, table: &Table, mut key: impl FnMut(&Column, &str) + Send) -> Result<Totals> {
     let columns: Vec<&Column> = table.with(&[Role::Key, Role::Data]).map(|(_, c)| c).collect();
     let names: Vec<&str> = columns.iter().map(|c| &*c.name).collect();
     let mut totals = Totals::of(numbers(table));
     store.column_texts(&table.name, &names, |row| {
-        totals.row(columns.iter().copied().zip(row.iter()));
+        let values = || columns.iter().copied().zip(row.iter());
+        values().filter(|(c, _)| c.role == Role::Key).for_each(|(column, text)| text.into_iter().for_each(|text| key(column, text)));
+        totals.row(values());
         Ok(())
     })?;
     Ok(totals)

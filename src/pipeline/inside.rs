@@ -235,7 +235,7 @@ impl Loader<'_> {
             return store.forget_stale();
         }
         self.request.progress.phase("taking stale rows away", 0);
-        let before = loaded.iter().map(|(table, _)| compared(store, table)).collect::<Result<Vec<Totals>>>()?;
+        let before = loaded.iter().map(|(table, _)| compared(store, table, |_, _| ())).collect::<Result<Vec<Totals>>>()?;
         let mut deleted = vec![Totals::default(); loaded.len()];
         for ((table, _), deleted) in loaded.iter().zip(&mut deleted).rev().filter(|((_, stale), _)| *stale) {
             let (totals, found) = delete_stale(store, table, &self.run)?;
@@ -250,7 +250,7 @@ impl Loader<'_> {
             return Ok(());
         }
         for (((table, _), before), deleted) in loaded.iter().zip(&before).zip(&deleted) {
-            let after = compared(store, table)?;
+            let after = compared(store, table, |_, _| ())?;
             self.outcome.checks.push(read_again(table, before, deleted, &after));
         }
         Ok(())

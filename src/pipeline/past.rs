@@ -14,7 +14,10 @@ pub(super) fn look_up_counted(outcome: &mut Outcome, store: &mut Store) {
         }
         Ok(())
     });
-    outcome.findings.extend(read.err().map(|stop| unreadable(Some(run), &stop.message)));
+    if let Err(stop) = read {
+        outcome.past = None;
+        outcome.findings.push(unreadable(Some(run), &stop.message));
+    }
 }
 
 fn unreadable(run: Option<i64>, why: &str) -> Finding {

@@ -3,25 +3,29 @@
 use crate::error::{Result, Stop};
 use std::sync::mpsc::{channel, sync_channel};
 
-/// How many rows are handed over at once. Where there are fewer there is no other thread.
+/// How many rows are handed over at once, where they have not so many bytes before. Where there are fewer there is no other thread.
 const BATCH: usize = 1024;
+const BYTES: usize = 256 << 10;
 
-/// What is given to `read`'s argument, in order, to `each`. After an error of `each` nothing more is read.
+/// What is given to `read`'s argument, in order, to `each`. After an error of `each` nothing more is read. `bytes` says how large one is.
 pub(super) fn beside<T: Send>(
+    bytes: impl Fn(&T) -> usize,
     read: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<()>,
     mut each: impl FnMut(&T) -> Result<()> + Send,
 ) -> Result<()> {
     std::thread::scope(|scope| {
-        let mut batch: Vec<T> = Vec::new();
+        let (mut batch, mut size): (Vec<T>, usize) = (Vec::new(), 0);
         let mut each = Some(&mut each);
         let mut other = None;
         let read = read(&mut |row| {
+            size += bytes(&row);
             batch.push(row);
-            if batch.len() < BATCH {
+            if batch.len() < BATCH && size < BYTES {
                 return Ok(());
             }
+            size = 0;
             if let Some(each) = each.take() {
-                let (send, receive) = sync_channel::<Vec<T>>(2);
+                let (send, receive) = sync_channel::<Vec<T>>(1);
                 let (give_back, back) = channel();
                 let working = scope.spawn(move || {
                     receive.into_iter().try_for_each(|batch| {
@@ -64,13 +68,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_comes_in_order_until_something_is_wrong(rows in 0..5000usize, wrong in 0..6000usize, unread in 0..6000usize) {
+        fn everything_comes_in_order_until_something_is_wrong(rows in 0..5000usize, wrong in 0..6000usize, unread in 0..6000usize, size in 0..300usize) {
             let mut seen = Vec::new();
             let stop = |what: usize| Err(Stop::database(what.to_string(), ""));
             let read = |give: &mut dyn FnMut(usize) -> Result<()>| {
                 (0..rows).try_for_each(|n| if n == unread { stop(n) } else { give(n) })
             };
-            let done = beside(read, |n| {
+            let done = beside(|n| size * n, read, |n| {
                 seen.push(*n);
                 if *n == wrong { stop(*n) } else { Ok(()) }
             });

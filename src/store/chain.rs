@@ -38,7 +38,7 @@ pub struct Link {
 /// digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// `run`, `file`, `written`, `change`, `check`, `alike`, `reject`, `step`, `resolution`, `report`, `signature`, `undone`.
+    /// `run`, `file`, `written`, `change`, `packed`, `check`, `alike`, `reject`, `step`, `resolution`, `report`, `signature`, `undone`.
     pub kind: String,
     /// The row's number; of `written`, the table's name.
     pub id: String,
@@ -204,7 +204,8 @@ impl Store {
             found.push(format!("run {} is marked as undone by run {}, which is no rollback", take(0), take(1)));
         }
         if self.has_table("tieout_packed")? {
-            found.extend(self.unlike_packed(MARKS)?);
+            // A block that cannot be read is one thing to say beside others.
+            found.extend(self.unlike_packed(MARKS).unwrap_or_else(|stop| vec![stop.message]));
         }
         let packed = self.has_table("tieout_packed")?.then_some("tieout_packed");
         let alike = self.has_table("tieout_alike")?.then_some("tieout_alike");

@@ -100,7 +100,8 @@ impl Dialect {
         if self == Dialect::Sqlite {
             return equal;
         }
-        let is = |names: &[&str]| names.iter().any(|name| column.declared.starts_with(name));
+        let list = column.declared.ends_with(']');
+        let is = |names: &[&str]| !list && names.iter().any(|name| column.declared.starts_with(name));
         match () {
             () if column.required => format!("{a} = {b}"),
             () if is(&["text", "character"]) => format!("coalesce({a}, '') = coalesce({b}, '') AND {equal}"),

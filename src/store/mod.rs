@@ -34,6 +34,7 @@ mod runs;
 mod scratch;
 mod shape;
 mod signatures;
+mod spelling;
 mod stage;
 mod stale;
 mod standing;

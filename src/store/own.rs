@@ -95,7 +95,9 @@ impl Store {
             return Err(Stop::database("the tables of tieout in this database were made by a later version", "use that version"));
         }
         for (name, sqlite, postgres) in OWN_STEPS.iter().filter(|step| !made.contains(step.0)) {
-            self.execute(if self.is_postgres() { postgres } else { sqlite })?;
+            // A table of SQLite's that is made anew may be in somebody's view, which stays as it is.
+            let anew = format!("PRAGMA legacy_alter_table = ON; {sqlite}; PRAGMA legacy_alter_table = OFF");
+            self.execute(if self.is_postgres() { postgres } else { &anew })?;
             let now = jiff::Timestamp::now().to_string();
             let sql = "INSERT INTO tieout_migration (job, name, sha256, kind, applied_at) VALUES ('', $1, '', 'applied', $2)";
             self.change(sql, &[Some(name), Some(&now)])?;

@@ -1,5 +1,5 @@
-//! New rows of a large first load in the change log: in blocks, not a row each. What a block is and what its lines are; how blocks are
-//! kept is in `blocks`.
+//! New rows of a large first load in the change log: in blocks, not a row each. What a block is; its lines are in `lines`,
+//! how blocks are kept in `blocks`.
 
 use super::lines::{self, Lines, PackedRow};
 use super::shape::ShapeColumn;

@@ -131,7 +131,7 @@ impl Store {
         let quoted: Vec<String> = columns.iter().map(|c| quote(c)).collect();
         let quoted: Vec<&str> = quoted.iter().map(String::as_str).collect();
         let from = format!("FROM {}", quote(table));
-        beside(|give| self.give_column_texts(&quoted, &from, give), each)
+        beside(Line::bytes, |give| self.give_column_texts(&quoted, &from, give), each)
     }
 
     fn give_column_texts(&mut self, quoted: &[&str], from: &str, each: &mut dyn FnMut(Line) -> Result<()>) -> Result<()> {
@@ -169,6 +169,7 @@ impl Store {
         let AnyConnection::Sqlite(connection) = &mut self.connection else { return Ok(()) };
         let rows = diesel::sql_query(sql).load_iter::<Image, DefaultLoadingMode>(connection).map_err(|e| refused(&e))?;
         beside(
+            |image: &Image| image.0.len(),
             |give| rows.into_iter().try_for_each(|row| give(row.map_err(|e| refused(&e))?)),
             |image| {
                 each(&image.0);

@@ -8,6 +8,7 @@ use super::shape::ShapeColumn;
 use super::{Store, quote};
 use crate::error::Result;
 use crate::table::{Role, Table, row_id};
+use std::collections::HashMap;
 
 /// The columns of a row of the change log that its block gives.
 const GIVEN: [&str; 12] =
@@ -99,8 +100,32 @@ impl Store {
             let stray = self.select(&["t.change_id"], &stray, &[])?.into_iter().flatten().flatten();
             found.extend(stray.map(|id| format!("the row {id} of tieout_taken is of no block of tieout_packed")));
         }
+        found.extend(self.changed_in_block(most)?);
         let unlike = self.unlike_blocks(most)?;
         found.extend(unlike.iter().map(|id| format!("the row {id} of tieout_change is not as its block of tieout_packed has it")));
+        Ok(found)
+    }
+
+    /// Rows that still stand in their block, and were changed all the same: what `tieout_change` says of a row begins with where it comes
+    /// from. In words, at most so many.
+    fn changed_in_block(&mut self, most: usize) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for (_, table) in self.packed_counts(None)?.into_keys() {
+            let from = "FROM tieout_change c WHERE c.table_name = $1 AND c.undone_by IS NULL AND c.operation <> 'insert' AND NOT EXISTS \
+                        (SELECT 1 FROM tieout_change e WHERE e.table_name = c.table_name AND e.row_key = c.row_key AND e.id < c.id AND e.undone_by IS NULL)";
+            let mut without = HashMap::new();
+            self.for_each(&["c.row_key", "c.id"], from, &[Some(&table)], |mut row| {
+                without.extend(row[0].take().zip(row[1].take()));
+                Ok(())
+            })?;
+            let blocks = if without.is_empty() { Vec::new() } else { self.blocks(None, Some(&table))? };
+            self.packed_keys(&blocks, |key| {
+                if let Some(change) = without.get(key).filter(|_| found.len() < most) {
+                    found.push(format!("the row {key} of {table} stands in its block of tieout_packed, and was changed by the row {change} of tieout_change"));
+                }
+                Ok(())
+            })?;
+        }
         Ok(found)
     }
 

@@ -138,12 +138,14 @@ on_both! {
                 INSERT INTO tieout_change (run_id, table_name, row_key, operation, before, after, file_id, line) VALUES (1, 'past', '[\"a\"]', 'insert', NULL, '{\"k\":\"a\"}', 1, 1);
                 INSERT INTO tieout_check (run_id, name, group_name, status, severity) VALUES (1, 'sum', '', 'match', 'error');
                 INSERT INTO tieout_migration (job, name, sha256, kind, run_id, applied_at) VALUES ('old', 'first', 'x', 'applied', 1, '2025-01-01')");
+            env.database.execute("CREATE VIEW seen AS SELECT row_key FROM tieout_change");
             let url = env.database.url();
             let before = env.tieout(&["verify", "--database", &url, "--json"]).expect_code(0).json();
             assert_eq!(part(&before, "chain")["status"], "not_run", "version {version}");
             env.tieout(&["history", "--database", &url]).expect_code(0);
             env.run_job(&[]).expect_code(0);
             assert_eq!(by_hand(&env).len(), 2, "version {version}");
+            assert_ne!(env.database.value("SELECT count(*) FROM seen"), "1", "somebody's view goes on");
             let holds = verified(&env, &["--root", "rent"], 1);
             assert_eq!(said(&holds).len(), 1, "only the old file is not there: {holds}");
             let notes = part(&holds, "chain")["notes"].to_string() + &part(&holds, "rows")["notes"].to_string();
