@@ -1,14 +1,15 @@
 //! New rows of a large first load in the change log: in blocks, not a row each. What a block is; its lines are in `lines`,
 //! how blocks are kept in `blocks`.
 
+use super::bounds::Bounds;
 use super::lines::{self, Lines, PackedRow};
 use super::shape::ShapeColumn;
 use crate::digest::hex;
 use crate::error::{Result, Stop};
 use crate::table::{Column, Kind, Role, Table};
 use flate2::Compression;
+use flate2::GzBuilder;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::ops::Range;
@@ -68,6 +69,7 @@ pub(super) struct Place<'v> {
 pub(super) struct Packing {
     pub(super) lines: Vec<u8>,
     pub(super) rows: usize,
+    bounds: Bounds,
 }
 
 impl Head {
@@ -130,6 +132,7 @@ impl Packing {
     /// Takes in a row: its key as recorded, its place, and the texts that are neither key nor made up.
     pub(super) fn row<'v>(&mut self, key: &str, place: Place<'v>, others: impl Iterator<Item = Option<&'v str>>) {
         let Place { file, position, pointer, derived } = place;
+        self.bounds.take(key);
         let lines = &mut self.lines;
         // A vector takes whatever is written to it.
         let _ = write!(lines, "[{key}");
@@ -155,7 +158,9 @@ impl Packing {
 
     /// The block's lines as they are kept, in hexadecimal digits; nothing is left here.
     pub(super) fn finish(&mut self) -> (usize, String) {
-        let mut packed = GzEncoder::new(Vec::with_capacity(self.lines.len() / 3), Compression::fast());
+        let bounds = std::mem::take(&mut self.bounds).comment();
+        let packing = bounds.into_iter().fold(GzBuilder::new(), GzBuilder::comment);
+        let mut packed = packing.write(Vec::with_capacity(self.lines.len() / 3), Compression::fast());
         let _ = packed.write_all(&self.lines);
         let packed = packed.finish().unwrap_or_default();
         self.lines.clear();

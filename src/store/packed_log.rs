@@ -2,13 +2,10 @@
 
 use super::lines::{Lines, PackedRow, Part};
 use super::packed::{Block, Head};
-use super::{Imported, Logged, Revision, Store, Written};
+use super::{Logged, Revision, Store, Written};
 use crate::error::Result;
 use crate::table::Role;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many rows are sorted at once.
-const AT_ONCE: usize = 100_000;
 
 /// A file as rows refer to it.
 struct OfFile {
@@ -19,11 +16,11 @@ struct OfFile {
 
 /// The files of runs, by number.
 #[derive(Default)]
-struct Files(BTreeMap<i64, OfFile>);
+pub(super) struct Files(BTreeMap<i64, OfFile>);
 
 impl Files {
     /// Those of a run, as far as they are wanted.
-    fn read(store: &mut Store, run: i64, wanted: Option<&BTreeSet<i64>>) -> Result<Files> {
+    pub(super) fn read(store: &mut Store, run: i64, wanted: Option<&BTreeSet<i64>>) -> Result<Files> {
         let mut files = BTreeMap::new();
         let from = "FROM tieout_file WHERE run_id = CAST($1 AS BIGINT)";
         store.for_each(&["id", "path", "sha256", "encoding"], from, &[Some(&run.to_string())], |row| {
@@ -42,7 +39,7 @@ impl Files {
         self.0.get(&row.file?)
     }
 
-    fn logged(&self, run: i64, head: &Head, row: &PackedRow<'_>) -> Logged {
+    pub(super) fn logged(&self, run: i64, head: &Head, row: &PackedRow<'_>) -> Logged {
         let file = self.of(row);
         Logged {
             run,
@@ -56,52 +53,6 @@ impl Files {
             pointer: row.pointer.as_deref().map(str::to_owned),
             derived: row.derived.as_deref().map(str::to_owned),
         }
-    }
-}
-
-/// Packed rows of one load by key, as far as they are not given yet.
-pub(super) struct PackedByKey {
-    blocks: Vec<Block>,
-    head: Head,
-    files: Files,
-    behind: String,
-    left: usize,
-}
-
-impl PackedByKey {
-    /// One of them, as it was imported.
-    pub(super) fn imported(&self, (key, change, line): (String, i64, String)) -> Result<Imported> {
-        let block = &self.blocks[0];
-        let logged = self.files.logged(block.run, &self.head, &block.row(&line, change, &self.head)?);
-        Ok(Imported { key, changes: vec![logged] })
-    }
-}
-
-/// The rows that come first by key: key, number of the change, line.
-struct First {
-    wanted: usize,
-    rows: Vec<(String, i64, String)>,
-    /// The last of those wanted, as far as is known.
-    last: Option<String>,
-}
-
-impl First {
-    fn offer(&mut self, row: (&str, i64, &str)) {
-        if self.last.as_deref().is_some_and(|last| row.0 > last) {
-            return;
-        }
-        self.rows.push((row.0.to_owned(), row.1, row.2.to_owned()));
-        if self.rows.len() > self.wanted + self.wanted / 4 {
-            let (_, last, _) = self.rows.select_nth_unstable(self.wanted - 1);
-            self.last = Some(last.0.clone());
-            self.rows.truncate(self.wanted);
-        }
-    }
-
-    fn sorted(mut self) -> Vec<(String, i64, String)> {
-        self.rows.sort_unstable();
-        self.rows.truncate(self.wanted);
-        self.rows
     }
 }
 
@@ -160,34 +111,6 @@ impl Store {
         Ok(if rows.is_empty() { Vec::new() } else { blocks })
     }
 
-    /// The packed rows of blocks, to be given by key.
-    pub(super) fn packed_by_key(&mut self, blocks: Vec<Block>) -> Result<Option<PackedByKey>> {
-        let Some(first) = blocks.first() else { return Ok(None) };
-        let (head, files) = (self.lines_of(first)?.head, Files::read(self, first.run, None)?);
-        Ok(Some(PackedByKey { left: blocks.iter().map(Block::packed).sum(), blocks, head, files, behind: String::new() }))
-    }
-
-    /// The next of them, by key: key, number of the change, line. At most so many; `None` when there are no more.
-    pub(super) fn next_by_key(&mut self, by: &mut PackedByKey, most: usize) -> Result<Option<Vec<(String, i64, String)>>> {
-        let wanted = by.left.min(most).min(AT_ONCE);
-        if wanted == 0 {
-            return Ok(None);
-        }
-        let mut first = First { wanted, rows: Vec::with_capacity(wanted + wanted / 4 + 1), last: None };
-        self.over_blocks(
-            &by.blocks,
-            |_| (),
-            |lines, ()| {
-                let rows = lines.keyed().filter(|(_, key, _)| *key > by.behind.as_str());
-                rows.for_each(|(change, key, line)| first.offer((key, change, line)));
-                Ok(())
-            },
-        )?;
-        let rows = first.sorted();
-        by.left = by.left.saturating_sub(rows.len());
-        Ok(rows.last().map(|row| by.behind.clone_from(&row.0)).map(|()| rows))
-    }
-
     /// The rows of a block, as they were logged.
     pub(super) fn logged_packed(&mut self, block: &Block, mut each: impl FnMut(i64, String, String, Logged) -> Result<()>) -> Result<()> {
         let files = Files::read(self, block.run, None)?;
@@ -219,9 +142,9 @@ impl Store {
 
     /// The packed changes of a row.
     pub(super) fn packed_of(&mut self, table: &str, key: &str) -> Result<Vec<Revision>> {
-        let mut blocks = self.blocks(None, Some(table))?;
+        let (mut blocks, bounds) = (self.blocks(None, Some(table))?, self.bounds_of(table)?);
         let mut found = None;
-        for block in &blocks {
+        for block in blocks.iter().filter(|block| bounds.may_have(block, key)) {
             if self.lines_of(block)?.holds(key) {
                 found = Some(block.clone());
                 break;
