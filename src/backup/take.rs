@@ -8,6 +8,7 @@ use super::{Backup, Verified, comparable, go_on, told};
 use crate::error::{Result, Stop};
 use crate::store::{Fingerprint, Scope, Store, Target};
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 /// How often a copy is made before a difference is believed: an app that writes between two looks makes one, too.
 const TRIES: usize = 4;
@@ -99,12 +100,23 @@ fn sqlite_copy(target: &Target, file: &Path, place: &Place, alone: bool) -> Resu
     drop(folder::private(file).map_err(|e| folder::cannot("write", file, &e))?);
     source.copy_into(file)?;
     source.begin_snapshot()?;
-    let held = source.fingerprint(Scope::Everything)?;
-    source.rollback();
-    writer.rollback();
-    let written = folder::digest(file)?;
-    let restored = sqlite_restored(file, place.target(), Some(&written.0))?;
-    Ok((held, restored, written))
+    let (held, copied) = std::thread::scope(|scope| {
+        let held = scope.spawn(move || {
+            let held = source.fingerprint(Scope::Everything);
+            source.rollback();
+            writer.rollback();
+            held
+        });
+        let copied = folder::digest(file).and_then(|written| Ok((sqlite_restored(file, place.target(), Some(&written.0))?, written)));
+        (joined(held), copied)
+    });
+    let (restored, written) = copied?;
+    Ok((held?, restored, written))
+}
+
+/// What a thread came to.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
 }
 
 /// Copies a backup to where there is nothing, and reads all of it.
@@ -114,11 +126,15 @@ pub(super) fn sqlite_restored(file: &Path, scratch: &Target, sha256: Option<&str
     if sha256.is_some_and(|expected| expected != copied) {
         return Err(Stop::database(format!("{} reads differently a second time", file.display()), "its disk is failing"));
     }
-    let mut restored = Store::read(scratch)?;
-    if let Some(damage) = restored.damage()? {
+    // SQLite's own check takes much longer than reading all rows.
+    let (damage, restored) = std::thread::scope(|scope| {
+        let restored = scope.spawn(|| Store::read(scratch)?.fingerprint(Scope::Everything));
+        (Store::read(scratch).and_then(|mut store| store.damage()), joined(restored))
+    });
+    if let Some(damage) = damage? {
         return Err(Stop::database(format!("the copy in {} is damaged: {damage}", file.display()), "it is no backup"));
     }
-    restored.fingerprint(Scope::Everything)
+    restored
 }
 
 /// Dumps a PostgreSQL database, and restores the dump. What the database held is read in the very state that is dumped.
