@@ -83,6 +83,8 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text};
 use lock::LOCK_TIMEOUT;
+use packed_log::Files;
+use std::sync::Arc;
 
 /// How a session with PostgreSQL is set: texts of values give the same values again, whatever the server was told. A run that
 /// was killed must not hold its lock until its statement ends: since version 14 the server can be told to look.
@@ -99,6 +101,8 @@ pub struct Store {
     connection: AnyConnection,
     /// Of PostgreSQL: where it is connected to.
     url: Option<String>,
+    /// The files of the run that was asked for last, while its transaction lasts.
+    files: Option<(i64, Arc<Files>)>,
 }
 
 impl Store {
@@ -146,7 +150,7 @@ impl Store {
         match target {
             Target::Sqlite(path) => {
                 let connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(cannot)?;
-                let mut store = Store { connection: AnyConnection::Sqlite(connection), url: None };
+                let mut store = Store { connection: AnyConnection::Sqlite(connection), url: None, files: None };
                 store.set_session()?;
                 store.teach_digest()?;
                 store.select(&["count(*)"], "FROM sqlite_master", &[]).map_err(|stop| {
@@ -159,7 +163,7 @@ impl Store {
             }
             Target::Postgres(url) => {
                 let connection = PgConnection::establish(url).map_err(cannot)?;
-                let mut store = Store { connection: AnyConnection::Postgres(connection), url: Some(url.clone()) };
+                let mut store = Store { connection: AnyConnection::Postgres(connection), url: Some(url.clone()), files: None };
                 store.set_session()?;
                 let name = session_name("session");
                 store.select(&["set_config('application_name', $1, false)"], "", &[Some(&name)])?;
@@ -181,7 +185,7 @@ impl Store {
     /// A private, empty SQLite database in memory.
     fn in_memory() -> Result<Store> {
         let connection = SqliteConnection::establish(":memory:").map_err(|e| Stop::database(e.to_string(), ""))?;
-        Ok(Store { connection: AnyConnection::Sqlite(connection), url: None })
+        Ok(Store { connection: AnyConnection::Sqlite(connection), url: None, files: None })
     }
 
     /// Whether this is PostgreSQL.
@@ -262,6 +266,7 @@ impl Store {
 
     /// Begins a transaction that no other writer can get in front of.
     pub fn begin(&mut self) -> Result<()> {
+        self.files = None;
         let sql = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
         self.execute(sql)
     }
@@ -279,6 +284,7 @@ impl Store {
 
     /// Rolls back. A transaction that the database has already given up is no error here.
     pub fn rollback(&mut self) {
+        self.files = None;
         let _ = self.execute("ROLLBACK");
     }
 }

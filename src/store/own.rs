@@ -147,6 +147,7 @@ impl Store {
 
     /// Records the files of a run; gives their ids, in order.
     pub fn record_files(&mut self, run: i64, files: &[FileRecord<'_>]) -> Result<Vec<i64>> {
+        self.files = None;
         let run = run.to_string();
         let columns = ["run_id", "source", "path", "sha256", "size", "encoding", "status", "rest_sha256"];
         for files in files.chunks(PUT) {

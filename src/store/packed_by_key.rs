@@ -6,6 +6,7 @@ use super::packed::{Block, Head};
 use super::packed_log::Files;
 use super::{Imported, Store};
 use crate::error::Result;
+use std::sync::Arc;
 
 /// How many rows are sorted at once.
 const AT_ONCE: usize = 100_000;
@@ -17,7 +18,7 @@ const BLOCKS: usize = 8;
 pub(super) struct PackedByKey {
     blocks: Vec<Block>,
     head: Head,
-    files: Files,
+    files: Arc<Files>,
     bounds: Bounded,
     behind: String,
     left: usize,
@@ -88,7 +89,7 @@ impl Store {
     /// The packed rows of blocks, to be given by key.
     pub(super) fn packed_by_key(&mut self, blocks: Vec<Block>) -> Result<Option<PackedByKey>> {
         let Some(first) = blocks.first() else { return Ok(None) };
-        let (head, files) = (self.lines_of(first)?.head, Files::read(self, first.run, None)?);
+        let (head, files) = (self.lines_of(first)?.head, Files::all(self, first.run)?);
         let bounds = self.bounds_of(&first.table)?;
         let left = blocks.iter().map(Block::packed).sum();
         Ok(Some(PackedByKey { left, blocks: sorted(blocks, &bounds), head, files, bounds, behind: String::new() }))

@@ -6,6 +6,7 @@ use super::{Logged, Revision, Store, Written};
 use crate::error::Result;
 use crate::table::Role;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A file as rows refer to it.
 struct OfFile {
@@ -19,8 +20,18 @@ struct OfFile {
 pub(super) struct Files(BTreeMap<i64, OfFile>);
 
 impl Files {
+    /// Those of a run; of very many they are read once.
+    pub(super) fn all(store: &mut Store, run: i64) -> Result<Arc<Files>> {
+        if let Some((_, files)) = store.files.as_ref().filter(|(of, _)| *of == run) {
+            return Ok(Arc::clone(files));
+        }
+        let files = Arc::new(Files::read(store, run, None)?);
+        store.files = Some((run, Arc::clone(&files)));
+        Ok(files)
+    }
+
     /// Those of a run, as far as they are wanted.
-    pub(super) fn read(store: &mut Store, run: i64, wanted: Option<&BTreeSet<i64>>) -> Result<Files> {
+    fn read(store: &mut Store, run: i64, wanted: Option<&BTreeSet<i64>>) -> Result<Files> {
         let mut files = BTreeMap::new();
         let from = "FROM tieout_file WHERE run_id = CAST($1 AS BIGINT)";
         store.for_each(&["id", "path", "sha256", "encoding"], from, &[Some(&run.to_string())], |row| {
@@ -113,7 +124,7 @@ impl Store {
 
     /// The rows of a block, as they were logged.
     pub(super) fn logged_packed(&mut self, block: &Block, mut each: impl FnMut(i64, String, String, Logged) -> Result<()>) -> Result<()> {
-        let files = Files::read(self, block.run, None)?;
+        let files = Files::all(self, block.run)?;
         self.packed_rows(std::slice::from_ref(block), |lines, row| {
             each(row.change, block.table.clone(), row.key.to_owned(), files.logged(block.run, &lines.head, row))
         })
@@ -123,7 +134,7 @@ impl Store {
     pub(super) fn written_packed(&mut self, table: &str, keys: &BTreeSet<String>) -> Result<Vec<(String, Written)>> {
         let blocks = self.blocks(None, Some(table))?;
         let Some(run) = blocks.first().map(|block| block.run) else { return Ok(Vec::new()) };
-        let files = Files::read(self, run, None)?;
+        let files = Files::all(self, run)?;
         let mut found = Vec::new();
         self.over_blocks(
             &blocks,

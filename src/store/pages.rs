@@ -16,6 +16,7 @@ impl Store {
 
     /// Gives back the memory of what was read and written.
     pub fn forget_pages(&mut self) -> Result<()> {
+        self.files = None;
         if self.is_postgres() { Ok(()) } else { self.execute("PRAGMA shrink_memory") }
     }
 }

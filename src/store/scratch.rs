@@ -147,7 +147,7 @@ impl Drop for Scratch {
 
 fn connected(url: &str) -> Result<Store> {
     let connection = PgConnection::establish(url).map_err(|e| Stop::database(e.to_string(), ""))?;
-    let mut store = Store { connection: AnyConnection::Postgres(connection), url: None };
+    let mut store = Store { connection: AnyConnection::Postgres(connection), url: None, files: None };
     store.set_session()?;
     Ok(store)
 }
