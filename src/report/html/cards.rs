@@ -17,6 +17,10 @@ pub(super) fn differences(outcome: &Outcome, lang: Lang, differing: &[&Check]) -
         return paragraph(lang.say("There is none."));
     }
     let mut out = paragraph(lang.say("Every comparison that is no exact match. Open one to see the figures it was computed from."));
+    if !outcome.tolerated.is_empty() {
+        let count = outcome.tolerated.values().sum::<usize>().to_string();
+        out += &paragraph(&lang.fill("{} more comparisons are within their tolerance, each like a thousand that are listed, and another check proves the figures of each: all of them are in the tables that `tieout report --format csv,xlsx` writes.", &[&count]));
+    }
     let passed = &outcome.passed_on;
     if passed.count > 0 {
         let limit = passed.limit.as_ref().map(|l| lang.fill("At most {} {} may stand, by the job file.", &[l, &outcome.run.currency]));

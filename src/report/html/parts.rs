@@ -64,11 +64,7 @@ pub(super) fn all(outcome: &Outcome, lang: Lang, rows: &[Rows], digest: &str) ->
     add("pictures", "Pictures", Some(pictures.len()), true, figures.collect());
     add("totals", "Control totals", Some(account.controls.len()), true, totals(outcome, lang));
     let alike = lang.fill("{} more comparisons match, each like a thousand that are listed: all of them are in the tables that `tieout report --format csv,xlsx` writes.", &[&outcome.alike.count().to_string()]);
-    let mut alike = if outcome.alike.is_empty() { String::new() } else { paragraph(&alike) };
-    if !outcome.tolerated.is_empty() {
-        let count = outcome.tolerated.values().sum::<usize>().to_string();
-        alike += &paragraph(&lang.fill("{} more comparisons are within their tolerance, each like a thousand that are listed, and another check proves the figures of each: all of them are in the tables that `tieout report --format csv,xlsx` writes.", &[&count]));
-    }
+    let alike = if outcome.alike.is_empty() { String::new() } else { paragraph(&alike) };
     add("checks", "Checks", Some(outcome.comparisons()), outcome.checks.len() <= 50, alike + &place("g-checks") + &formulas(outcome, lang));
     add("files", "Files", Some(outcome.sources.len()), outcome.sources.len() <= 50, conservation(outcome, lang, rows) + &place("g-files"));
     add("rules", "Mapping and rules", Some(account.mapping.len()), false, mapping(outcome, lang));

@@ -10,7 +10,7 @@ use crate::store::{Imported, Logged, Store};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-/// How many rows of all tables together the page holds.
+/// How many rows of all tables together the page holds; each has a part of them.
 const ROWS: usize = 100_000;
 
 /// The rows of every table as the page has them. They may be read while other work is done, over another connection.
@@ -42,10 +42,12 @@ impl PageRows {
     pub fn read(store: &mut Store, outcome: &Outcome) -> Result<PageRows> {
         let mut found = PageRows::default();
         let (tables, files) = (&mut found.tables, &mut found.files);
-        let mut left = ROWS;
-        for (n, table) in rows::tables(store, outcome)?.iter().enumerate() {
+        let (mut left, all_tables) = (ROWS, rows::tables(store, outcome)?);
+        for (n, table) in all_tables.iter().enumerate() {
+            // What one table leaves of its share is for those behind it.
+            let share = left / (all_tables.len() - n);
             let mut page = Script { table, text: String::from("["), count: 0, placed: 0, derived: 0, waiting: Vec::new() };
-            let all = rows::recorded(store, outcome, table, left, |row| {
+            let all = rows::recorded(store, outcome, table, share, |row| {
                 page.take(row, files);
                 Ok(())
             })?;
